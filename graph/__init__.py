@@ -1,0 +1,1 @@
+"""The model, identifiers, claims, the store contract with its two stores, and the View."""

@@ -1,0 +1,150 @@
+"""Claims: one steward's statement about one record, as a flat set of fields.
+
+Everything a claim can say is a field of one record, named by a path, so that one rule (the value of the highest rank
+stands) serves values, relations and retractions alike:
+
+    kind                          the kind of record
+    .NAME                         a value, e.g. `.expires_at`
+    is TEXT                       an identifier it carries (true)
+    PERFORMED_BY                  a relation that holds one end at a time: the id of that end
+    INPUT_TO ID                   any other relation, by type and other end (true)
+    INPUT_TO ID quantity          a property of that relation
+    INPUT_TO ID retracted         that relation is taken back (true) or restored (false)
+    retracted                     all that the steward says under this id is taken back
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from graph.model import RELATIONS
+
+Fields = dict[str, Any]
+
+TIMELESS = 0
+"""The date of recording of a statement that has none by nature, such as what kind of thing an SSCC names."""
+
+RETRACTED = "retracted"
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one JSON text of a value: keys sorted, no spaces, UTF-8."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where in its source a claim stands: `line N`, JSON pointer or XPath; for EPCIS the eventID and event hash."""
+
+    at: str
+    event_id: str | None = None
+    event_hash: str | None = None
+
+
+@dataclass(slots=True)
+class Claim:
+    """What `steward` says of `record`: fields by path, and the identifiers behind every id it uses (`names`).
+
+    `recorded_at` is UTC microseconds, or None where the source gives no date: its rank is then the time of the load."""
+
+    steward: str
+    record: str
+    fields: Fields
+    evidence: Evidence
+    recorded_at: int | None = None
+    names: dict[str, str | None] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """Canonical JSON of what is claimed: steward, record, fields, date of recording and names; no evidence."""
+        return canonical_json([self.steward, self.record, self.recorded_at, self.fields, self.names])
+
+
+def claim_hash(body: bytes) -> bytes:
+    """16 bytes that identify a claim within its record: equal exactly for claims that say the same."""
+    return hashlib.sha256(body).digest()[:16]
+
+
+def from_body(body: bytes, evidence: Evidence) -> Claim:
+    """The claim whose `body()` this is."""
+    steward, record, recorded_at, fields, names = orjson.loads(body)
+    return Claim(steward, record, fields, evidence, recorded_at, names)
+
+
+class Edge(NamedTuple):
+    """A standing relation as one steward states it, with the properties it may have (`Relation.fields`)."""
+
+    type: str
+    source: str
+    target: str
+    steward: str
+    role: str | None = None
+    quantity: float | None = None
+    unit: str | None = None
+
+
+def class_of(record: str) -> str:
+    """The class word of an id."""
+    return record[: record.index("-")]
+
+
+def relation_path(type_: str, source: str, target: str) -> tuple[str, str]:
+    """`(owner id, path)` under which a relation is claimed."""
+    relation = RELATIONS[type_]
+    if relation.single:
+        return source, type_
+    return (source, f"{type_} {target}") if relation.owner == "source" else (target, f"{type_} {source}")
+
+
+def relation_fields(type_: str, source: str, target: str, properties: Mapping[str, Any] | None = None) -> tuple[str, Fields]:
+    """`(owner id, fields)` that state one relation with its properties."""
+    owner, path = relation_path(type_, source, target)
+    if RELATIONS[type_].single:
+        return owner, {path: target}
+    fields: Fields = {path: True}
+    for name, value in (properties or {}).items():
+        if value is not None:
+            fields[f"{path} {name}"] = value
+    return owner, fields
+
+
+def edges_of(record: str, steward: str, fields: Mapping[str, Any]) -> Iterator[Edge]:
+    """The relations that stand in one steward's fields of a record; none where it is retracted."""
+    if fields.get(RETRACTED):
+        return
+    for path, value in fields.items():
+        if not path[0].isupper():
+            continue
+        type_, _, rest = path.partition(" ")
+        if not rest:
+            yield Edge(type_, record, value, steward)
+        elif " " not in rest and not fields.get(f"{path} {RETRACTED}"):
+            if type_ == "SAME_AS" and class_of(rest) != class_of(record):
+                continue
+            source, target = (record, rest) if RELATIONS[type_].owner == "source" else (rest, record)
+            properties = {name: fields.get(f"{path} {name}") for name in RELATIONS[type_].fields}
+            yield Edge(type_, source, target, steward, **properties)
+
+
+def labels_of(fields: Mapping[str, Any]) -> Iterator[str]:
+    """The identifier texts that one steward's fields give a record; none where it is retracted."""
+    if not fields.get(RETRACTED):
+        for path in fields:
+            if path.startswith("is "):
+                yield path[3:]
+
+
+def values_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values in a record's fields, by field name."""
+    return {path[1:]: value for path, value in fields.items() if path[0] == "."}
+
+
+def chain_hash(parts: Iterable[bytes]) -> str:
+    """SHA-256 (hex) over length-prefixed parts, so that no two lists of parts share a hash."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()

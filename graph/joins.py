@@ -1,0 +1,22 @@
+"""Groups of ids that name one thing: the connected components of `SAME_AS`."""
+
+from collections.abc import Iterable
+
+
+def groups(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """For each id in `pairs` all ids it is joined with, itself included (union-find with path halving)."""
+    parent: dict[str, str] = {}
+
+    def root(node: str) -> str:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for one, other in pairs:
+        parent[root(one)] = root(other)
+    members: dict[str, set[str]] = {}
+    for node in parent:
+        members.setdefault(root(node), set()).add(node)
+    return {node: group for ids in members.values() for group in (frozenset(ids),) for node in group}

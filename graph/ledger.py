@@ -1,0 +1,226 @@
+"""From a batch of claims to what changes in a store: verdicts, standings, relations, joins, digest, commit.
+
+Both stores call `plan` inside their write transaction and write down what it returns; no store computes any of this.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from graph.claims import Claim, Edge, claim_hash, edges_of, labels_of, chain_hash
+from graph.joins import groups
+from graph.standing import MODULUS, Standing, contribution
+from graph.store import Applied, Batch, Commit, Verdict
+from graph import times
+
+Owner = tuple[str, str]
+"""(id, steward): who says what under which id."""
+Label = tuple[str, str, str]
+"""(identifier text, id, steward)."""
+
+
+class Reader(Protocol):
+    """What `plan` must know of a store's head, asked for whole sets at a time."""
+
+    def head(self) -> Commit | None:
+        """The newest commit."""
+
+    def logged(self, claims: Collection[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
+        """Those (id, claim hash) that are in the log."""
+
+    def standings(self, ids: Collection[str]) -> dict[Owner, Standing]:
+        """What stands now under `ids`, of every steward."""
+
+    def joins(self, ids: Collection[str]) -> list[Edge]:
+        """Every standing `SAME_AS` in the joined records that `ids` belong to, as stated."""
+
+    def carriers(self, texts: Collection[str]) -> list[Label]:
+        """Who now gives these identifier texts to which ids."""
+
+
+@dataclass
+class Plan:
+    """All that one commit writes. Closed rows end at the commit, opened ones begin with it."""
+
+    applied: Applied
+    claims: list[tuple[Claim, bytes, bytes]]
+    names: dict[str, str | None]
+    closed: list[Owner]
+    opened: list[tuple[str, str, Standing]]
+    edges_closed: list[Edge]
+    edges_opened: list[Edge]
+    labels_closed: list[Label]
+    labels_opened: list[Label]
+
+
+def plan(batch: Batch, reader: Reader) -> Plan:
+    """What landing `batch` on the reader's head means. Claims already logged are `unchanged` and not written again."""
+    head = reader.head()
+    fresh, verdicts = _fresh(batch, reader)
+    before = reader.standings({claim.record for _, claim, _, _ in fresh})
+    after: dict[Owner, Standing] = {}
+    reused = _reused_event_ids(fresh, reader)
+    for index, claim, _, _ in fresh:
+        rank = batch.load_time if claim.recorded_at is None else claim.recorded_at
+        changed, conflict = _merge(after, before, claim, rank)
+        if conflict or index in reused:
+            verdicts[index] = "conflict"
+        elif changed:
+            verdicts[index] = "changed"
+    names: dict[str, str | None] = {}
+    for _, claim, _, _ in fresh:
+        names.update(claim.names)
+    result = Plan(Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, [], [], [], [], [], [])
+    _differences(result, before, after)
+    if not fresh and not batch.closes and batch.replay is None:
+        return result
+    digest = (int(head.digest, 16) if head else 0) + _digest_change(result, before, after, reader)
+    result.applied = Applied(_commit(batch, head, result.claims, digest % MODULUS), verdicts)
+    return result
+
+
+Fresh = list[tuple[int, Claim, bytes, bytes]]
+
+
+def _fresh(batch: Batch, reader: Reader) -> tuple[Fresh, list[Verdict]]:
+    """The claims not said before, each with its place in the batch, body and hash; and verdicts to begin with.
+
+    What is replayed comes from a log, which holds nothing twice."""
+    candidates: Fresh = []
+    for index, claim in enumerate(batch.claims):
+        body = claim.body()
+        candidates.append((index, claim, body, claim_hash(body)))
+    if batch.replay:
+        return candidates, ["added"] * len(candidates)
+    said = reader.logged({(claim.record, digest) for _, claim, _, digest in candidates})
+    verdicts: list[Verdict] = ["unchanged"] * len(candidates)
+    fresh: Fresh = []
+    for entry in candidates:
+        key = (entry[1].record, entry[3])
+        if key not in said:
+            said.add(key)
+            fresh.append(entry)
+            verdicts[entry[0]] = "added"
+    return fresh, verdicts
+
+
+def _merge(after: dict[Owner, Standing], before: Mapping[Owner, Standing], claim: Claim, rank: int) -> tuple[bool, bool]:
+    owner = (claim.record, claim.steward)
+    standing = after.get(owner)
+    if standing is None:
+        old = before.get(owner)
+        if old is None:
+            after[owner] = Standing(dict(claim.fields), rank)
+            return False, _joins_two_classes(claim)
+        standing = after[owner] = old.copy()
+    changed, conflict = standing.merge(claim.fields, rank)
+    return changed, conflict or _joins_two_classes(claim)
+
+
+def _joins_two_classes(claim: Claim) -> bool:
+    word = claim.record[: claim.record.index("-") + 1]
+    return any(path.startswith("SAME_AS ") and not path.startswith(word, 8) for path in claim.fields)
+
+
+def _reused_event_ids(fresh: Fresh, reader: Reader) -> set[int]:
+    """Claims whose eventID the same steward gives to another event: one eventID with two contents."""
+    told = [(index, claim, f"event_id:{claim.evidence.event_id}") for index, claim, _, _ in fresh if claim.evidence.event_id]
+    if not told:
+        return set()
+    carriers: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for text, record, steward in reader.carriers({text for _, _, text in told}):
+        carriers[text, steward].add(record)
+    reused = set()
+    for index, claim, text in told:
+        ids = carriers[text, claim.steward]
+        if ids - {claim.record}:
+            reused.add(index)
+        ids.add(claim.record)
+    return reused
+
+
+def _differences(result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing]) -> None:
+    """Fill in which rows close and open between what stood and what stands."""
+    for owner, standing in after.items():
+        record, steward = owner
+        old = before.get(owner)
+        if old is not None:
+            if old == standing:
+                continue
+            result.closed.append(owner)
+        result.opened.append((record, steward, standing))
+        edges = list(edges_of(record, steward, standing.fields))
+        labels = [(text, record, steward) for text in labels_of(standing.fields)]
+        if old is None:
+            result.edges_opened += edges
+            result.labels_opened += labels
+            continue
+        old_edges = list(edges_of(record, steward, old.fields))
+        old_labels = [(text, record, steward) for text in labels_of(old.fields)]
+        result.edges_closed += [edge for edge in old_edges if edge not in edges]
+        result.edges_opened += [edge for edge in edges if edge not in old_edges]
+        result.labels_closed += [label for label in old_labels if label not in labels]
+        result.labels_opened += [label for label in labels if label not in old_labels]
+
+
+def _digest_change(
+    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], reader: Reader
+) -> int:
+    """How the graph's digest moves: joined records whose word, or whose joins, changed are taken out and put in anew."""
+    touched = {record for record, _, _ in result.opened}
+    opened = [edge for edge in result.edges_opened if edge.type == "SAME_AS"]
+    closed = [edge for edge in result.edges_closed if edge.type == "SAME_AS"]
+    for edge in opened:
+        touched |= {edge.source, edge.target}
+    standing_joins = reader.joins(touched)
+    old_groups = groups([(e.source, e.target) for e in standing_joins])
+    joins = [e for e in standing_joins if e not in closed] + opened
+    new_groups = groups([(e.source, e.target) for e in joins])
+    grouped = old_groups.keys() | new_groups.keys()
+    change = 0
+    for record, steward, standing in result.opened:
+        if record not in grouped:
+            change += contribution(steward, {record: standing}, [record])
+            if (old := before.get((record, steward))) is not None:
+                change -= contribution(steward, {record: old}, [record])
+    if grouped:
+        old_members = reader.standings(grouped)
+        new_members = old_members | {owner: standing for owner, standing in after.items() if owner[0] in grouped}
+        change += _groups_digest(new_groups, grouped, new_members) - _groups_digest(old_groups, grouped, old_members)
+    return change
+
+
+def _groups_digest(joined: Mapping[str, frozenset[str]], ids: Collection[str], members: Mapping[Owner, Standing]) -> int:
+    """Sum of the contributions of the joined records that `ids` fall into under one partition."""
+    by_group: dict[frozenset[str], dict[str, dict[str, Standing]]] = defaultdict(lambda: defaultdict(dict))
+    for (record, steward), standing in members.items():
+        if record in ids:
+            by_group[joined.get(record, frozenset((record,)))][steward][record] = standing
+    return sum(
+        contribution(steward, standings, group) for group, by_steward in by_group.items() for steward, standings in by_steward.items()
+    )
+
+
+def _commit(batch: Batch, head: Commit | None, claims: list[tuple[Claim, bytes, bytes]], digest: int) -> Commit:
+    parts: list[bytes] = []
+    for claim, body, _ in claims:
+        evidence = claim.evidence
+        parts += [body, f"{evidence.at}\x1f{evidence.event_id or ''}\x1f{evidence.event_hash or ''}".encode()]
+    told = batch.replay
+    commit = Commit(
+        number=told.number if told else (head.number if head else 0) + 1,
+        time=told.time if told else max(times.now(), head.time + 1 if head else 0, batch.load_time),
+        author=batch.author,
+        source=batch.source,
+        source_hash=batch.source_hash,
+        load_id=batch.load_id,
+        load_key=batch.load_key,
+        load_time=batch.load_time,
+        closes=batch.closes,
+        claims=len(claims),
+        claims_hash=chain_hash(parts),
+        digest=f"{digest:064x}",
+        previous=head.hash if head else "",
+    )
+    return replace(commit, hash=commit.computed_hash())

@@ -1,0 +1,72 @@
+"""Tables of the SQLite store. Ids are kept once, in `node`; all else refers to them by number.
+
+Rows of `state`, `edge` and `label` are valid for commits in [since, until). An edge's `type` is a code that also holds
+the role of a subject and whether the end of a making is a person; `SAME_AS` is stored from both ends.
+"""
+
+from graph.claims import Edge
+
+FOREVER = 2**62
+APPLICATION_ID = 0x5645494E
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE commits (number INTEGER PRIMARY KEY, load_id TEXT NOT NULL, closes INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX commits_load ON commits (load_id, closes);
+CREATE TABLE node (nid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, since INTEGER NOT NULL);
+CREATE INDEX node_since ON node (since);
+CREATE TABLE steward (sid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE commit_steward (sid INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (sid, number)) WITHOUT ROWID;
+CREATE TABLE claim (
+  number INTEGER PRIMARY KEY, at_commit INTEGER NOT NULL, nid INTEGER NOT NULL, sid INTEGER NOT NULL,
+  hash BLOB NOT NULL, body BLOB NOT NULL, at TEXT NOT NULL, event_id TEXT, event_hash TEXT);
+CREATE INDEX claim_said ON claim (nid, hash);
+"""
+
+PROJECTION = """
+CREATE TABLE state (
+  nid INTEGER NOT NULL, sid INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, doc BLOB NOT NULL,
+  PRIMARY KEY (nid, sid, since)) WITHOUT ROWID;
+CREATE TABLE edge (
+  src INTEGER NOT NULL, type INTEGER NOT NULL, dst INTEGER NOT NULL, sid INTEGER NOT NULL,
+  since INTEGER NOT NULL, until INTEGER NOT NULL, quantity REAL, unit TEXT,
+  PRIMARY KEY (src, type, dst, sid, since)) WITHOUT ROWID;
+CREATE INDEX edge_up ON edge (dst, type, src, sid, since, until);
+CREATE TABLE label (
+  text TEXT NOT NULL, nid INTEGER NOT NULL, sid INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+  PRIMARY KEY (text, nid, sid, since)) WITHOUT ROWID;
+"""
+
+PROJECTED = ("state", "edge", "label")
+
+CODES: dict[str, tuple[int, ...]] = {
+    "INPUT_TO": (1, 2),
+    "OUTPUT": (3, 4),
+    "SAME_AS": (5, 6),
+    "SUBJECT_OF": (7, 8, 9),
+    "PERFORMED_BY": (10,),
+    "AT": (11,),
+    "FROM": (12,),
+    "TO": (13,),
+    "CARRIED_BY": (14,),
+    "PART_OF": (15,),
+    "FOR_EPISODE": (16,),
+    "ABOUT": (17,),
+    "GOVERNED_BY": (18,),
+}
+TYPES = {code: name for name, codes in CODES.items() for code in codes}
+SAME_AS, SAME_AS_REVERSED = CODES["SAME_AS"]
+FROM_PERSON, TO_PERSON = 2, 4
+ROLES = {8: "content", 9: "container"}
+_CODE_OF_ROLE = {None: 7, "content": 8, "container": 9}
+
+
+def code_of(edge: Edge) -> int:
+    """The code under which an edge is stored (for `SAME_AS`, from the end that states it)."""
+    if edge.type == "SUBJECT_OF":
+        return _CODE_OF_ROLE[edge.role]
+    if edge.type == "INPUT_TO":
+        return FROM_PERSON if edge.source.startswith("person-") else 1
+    if edge.type == "OUTPUT":
+        return TO_PERSON if edge.target.startswith("person-") else 3
+    return CODES[edge.type][0]

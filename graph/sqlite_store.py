@@ -1,0 +1,309 @@
+"""The embedded default store: one SQLite file in WAL mode, readers and a loader in several processes at once."""
+
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from graph import ledger, standing
+from graph.claims import Edge, Evidence, class_of, from_body
+from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
+from graph.sqlite_schema import (
+    APPLICATION_ID, CODES, FOREVER, FROM_PERSON, PROJECTION, ROLES, SAME_AS_REVERSED, TABLES, TO_PERSON, TYPES,
+)
+from graph.sqlite_write import Writer, array, statements
+from graph.store import (
+    SCHEMA_VERSION, Applied, Batch, Commit, Direction, LogEntry, Reached, Scope, State,
+)
+from graph.walk import MAKING, with_joined
+
+_PAGE = 5_000
+
+
+class SqliteStore:
+    """The store contract on SQLite; one connection a thread. `path` may be `:memory:` (one thread then)."""
+
+    def __init__(self, path: str | Path, *, create: bool = False) -> None:
+        self.path = str(path)
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        if self.path != ":memory:" and not create and not Path(self.path).exists():
+            raise StoreUnavailable(f"there is no graph at {self.path}; load a file first, or name another with --graph")
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise StoreUnavailable(f"{self.path} cannot be opened as a graph: {error}") from None
+
+    # -- connections
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=60.0)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+            self._local.connection = connection
+            self._connections.append(connection)
+        return connection
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        version, application = (connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("user_version", "application_id"))
+        if version > SCHEMA_VERSION:
+            raise SchemaTooNew(version, SCHEMA_VERSION)
+        if application == APPLICATION_ID:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                connection.execute("ROLLBACK")
+                raise StoreUnavailable(f"{self.path} is a SQLite file of something else")
+            for statement in statements(TABLES + PROJECTION):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        self._local = threading.local()
+
+    def _rows(self, scope: Scope, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """All rows of a read, stopped by the scope's deadline wherever it is."""
+        connection = self._connection
+        scope.deadline.check()
+        connection.set_progress_handler(scope.deadline.over, 5_000)
+        try:
+            return connection.execute(statement, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if scope.deadline.over():
+                raise DeadlineExceeded(scope.deadline.seconds) from None
+            raise StoreUnavailable(f"{self.path} cannot be read: {error}") from None
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    def _visible(self, scope: Scope, row: str) -> str:
+        """SQL condition: `row` stands at the scope's commit and is a visible steward's. Holds numbers only."""
+        condition = f"{row}.since <= {scope.commit:d} AND {row}.until > {scope.commit:d}"
+        return condition if scope.stewards is None else f"{condition} AND {row}.sid IN ({self._sids(scope)})"
+
+    def _sids(self, scope: Scope) -> str:
+        rows = self._connection.execute(
+            "SELECT sid FROM steward WHERE name IN (SELECT value FROM json_each(?))", [array(scope.stewards or ())]
+        )
+        return ",".join(str(int(sid)) for (sid,) in rows)
+
+    # -- writing
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(f"{self.path} cannot be written: {error}") from None
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def apply(self, batch: Batch) -> Applied:
+        with self._writing() as connection:
+            plan = ledger.plan(batch, Writer(connection))
+            Writer(connection).write(plan)
+        return plan.applied
+
+    def rebuild(self) -> None:
+        with self._writing() as connection:
+            Writer(connection).rebuild(list(self.commits()), self.claims())
+
+    # -- the log
+
+    def head(self) -> Commit | None:
+        return Writer(self._connection).head()
+
+    def commits(self, since: int = 0) -> Iterator[Commit]:
+        for (body,) in self._connection.execute("SELECT body FROM commits WHERE number > ? ORDER BY number", [since]):
+            yield Commit(**orjson.loads(body))
+
+    def commit(self, number: int) -> Commit:
+        [body] = self._connection.execute("SELECT body FROM commits WHERE number = ?", [number]).fetchone()
+        return Commit(**orjson.loads(body))
+
+    def claims(self, since: int = 0, until: int | None = None) -> Iterator[LogEntry]:
+        last, number = FOREVER if until is None else until, 0
+        while True:
+            rows = self._connection.execute(
+                "SELECT number, at_commit, body, at, event_id, event_hash FROM claim"
+                " WHERE number > ? AND at_commit > ? AND at_commit <= ? ORDER BY number LIMIT ?",
+                [number, since, last, _PAGE],
+            ).fetchall()
+            for number, commit, body, at, event_id, event_hash in rows:
+                yield LogEntry(number, commit, from_body(body, Evidence(at, event_id, event_hash)))
+            if len(rows) < _PAGE:
+                return
+
+    def history(self, ids: Collection[str], scope: Scope) -> list[LogEntry]:
+        condition = "" if scope.stewards is None else f" AND claim.sid IN ({self._sids(scope)})"
+        rows = self._rows(
+            scope,
+            "SELECT claim.number, at_commit, body, at, event_id, event_hash FROM json_each(?) AS asked"
+            " JOIN node ON node.id = asked.value JOIN claim ON claim.nid = node.nid AND at_commit <= ?"
+            f"{condition} ORDER BY claim.number",
+            [array(ids), scope.commit],
+        )
+        return [
+            LogEntry(number, commit, from_body(body, Evidence(at, event_id, event_hash)))
+            for number, commit, body, at, event_id, event_hash in rows
+        ]
+
+    def stewards(self, scope: Scope) -> list[str]:
+        rows = self._rows(
+            scope,
+            "SELECT name FROM steward WHERE EXISTS"
+            " (SELECT 1 FROM commit_steward c WHERE c.sid = steward.sid AND c.number <= ?) ORDER BY name",
+            [scope.commit],
+        )
+        return [name for (name,) in rows if scope.stewards is None or name in scope.stewards]
+
+    def open_loads(self) -> list[Commit]:
+        rows = self._connection.execute(
+            "SELECT body FROM commits WHERE number IN (SELECT min(number) FROM commits GROUP BY load_id HAVING max(closes) = 0)"
+            " ORDER BY number"
+        )
+        return [Commit(**orjson.loads(body)) for (body,) in rows]
+
+    def load_stewards(self, load_id: str) -> frozenset[str]:
+        rows = self._connection.execute(
+            "SELECT DISTINCT name FROM commits JOIN commit_steward USING (number) JOIN steward USING (sid) WHERE load_id = ?",
+            [load_id],
+        )
+        return frozenset(name for (name,) in rows)
+
+    def visible_commits(self, scope: Scope) -> list[Commit]:
+        rows = self._rows(scope, f"SELECT body FROM commits WHERE {self._holding(scope)} ORDER BY number", [])
+        return [Commit(**orjson.loads(body)) for (body,) in rows]
+
+    def last_commit(self, scope: Scope) -> Commit | None:
+        statement = f"SELECT body FROM commits WHERE number = (SELECT max(number) FROM commits WHERE {self._holding(scope)})"
+        rows = self._rows(scope, statement, [])
+        return Commit(**orjson.loads(rows[0][0])) if rows else None
+
+    def _holding(self, scope: Scope) -> str:
+        """SQL condition on `commits`: up to the scope's, with a visible claim. Holds numbers only."""
+        condition = f"number <= {scope.commit:d}"
+        if scope.stewards is not None:
+            condition += f" AND number IN (SELECT number FROM commit_steward WHERE sid IN ({self._sids(scope)}))"
+        return condition
+
+    def stubs(self, since: int, until: int) -> int:
+        rows = self._connection.execute(
+            "SELECT count(*) FROM node WHERE since > ? AND since <= ?"
+            " AND NOT EXISTS (SELECT 1 FROM state WHERE state.nid = node.nid)",
+            [since, until],
+        )
+        return int(rows.fetchone()[0])
+
+    def projection(self) -> Iterator[tuple[str, ...]]:
+        for statement in (
+            "SELECT 'state', node.id, name, row.since, row.until, row.doc FROM state row JOIN node USING (nid)"
+            " JOIN steward USING (sid) ORDER BY node.id, name, row.since",
+            "SELECT 'edge', a.id, row.type, b.id, name, row.since, row.until, quantity, unit FROM edge row"
+            " JOIN node a ON a.nid = row.src JOIN node b ON b.nid = row.dst JOIN steward USING (sid)"
+            f" WHERE row.type <> {SAME_AS_REVERSED:d} ORDER BY a.id, row.type, b.id, name, row.since",
+            "SELECT 'label', row.text, node.id, name, row.since, row.until FROM label row JOIN node USING (nid)"
+            " JOIN steward USING (sid) ORDER BY row.text, node.id, name, row.since",
+        ):
+            for row in self._connection.execute(statement):
+                yield tuple(value.decode() if isinstance(value, bytes) else str(value) for value in row)
+
+    # -- reading what stands
+
+    def get(self, ids: Collection[str], scope: Scope) -> list[State]:
+        rows = self._rows(
+            scope,
+            "SELECT node.id, steward.name, state.doc, node.key FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')} JOIN steward USING (sid)",
+            [array(ids)],
+        )
+        return [State(record, steward, standing.load(doc), key) for record, steward, doc, key in sorted(rows)]
+
+    def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
+        seen = f"since <= {scope.commit:d}"
+        if scope.stewards is not None:
+            seen += f" AND sid IN ({self._sids(scope)})"
+        rows = self._rows(
+            scope,
+            "SELECT node.id, node.key FROM json_each(?) AS asked JOIN node ON node.id = asked.value WHERE"
+            f" EXISTS (SELECT 1 FROM state WHERE state.nid = node.nid AND {seen})"
+            f" OR EXISTS (SELECT 1 FROM edge WHERE edge.src = node.nid AND {seen})"
+            f" OR EXISTS (SELECT 1 FROM edge WHERE edge.dst = node.nid AND {seen})",
+            [array(ids)],
+        )
+        return dict(rows)
+
+    def find(self, texts: Collection[str], scope: Scope) -> dict[str, list[str]]:
+        rows = self._rows(
+            scope,
+            "SELECT DISTINCT label.text, node.id FROM json_each(?) AS asked JOIN label ON label.text = asked.value"
+            f" AND {self._visible(scope, 'label')} JOIN node USING (nid)",
+            [array(texts)],
+        )
+        found: dict[str, list[str]] = {text: [] for text in texts}
+        for text, record in sorted(rows):
+            found[text].append(record)
+        return found
+
+    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
+        codes = ",".join(str(code) for type_ in types for code in CODES[type_])
+        near, _ = ("dst", "src") if direction == "up" else ("src", "dst")
+        rows = self._rows(
+            scope,
+            f"SELECT {_EDGE} FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            f" JOIN edge ON edge.{near} = node.nid AND edge.type IN ({codes}) AND {self._visible(scope, 'edge')} {_ENDS}",
+            [array(ids)],
+        )
+        return _edges(rows)
+
+    def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
+        roots, joins = with_joined(self, ids, scope)
+        persons = {root for root in roots if class_of(root) == "person"}
+        first = self.neighbours(persons, direction, MAKING, scope) if persons else []
+        starts = roots - persons | {end for edge in first for end in (edge.source, edge.target)} - persons
+        near, far = ("dst", "src") if direction == "up" else ("src", "dst")
+        stop = TO_PERSON if direction == "up" else FROM_PERSON
+        codes = ",".join(str(code) for type_ in (*MAKING, "SAME_AS") for code in CODES[type_] if code != stop)
+        step = f"edge.{near} = walk.nid AND edge.type IN ({codes}) AND {self._visible(scope, 'edge')}"
+        rows = self._rows(
+            scope,
+            "WITH RECURSIVE walk (nid) AS (SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?)"
+            f" SELECT {_EDGE} FROM walk JOIN edge ON {step} {_ENDS}",
+            [array(starts), limit + 1],
+        )
+        edges = joins | set(first) | set(_edges(rows))
+        walked = roots | {end for edge in edges for end in (edge.source, edge.target)}
+        return Reached(walked, list(edges), frozenset(["RECORDS"] if len(walked) > limit else []))
+
+
+_EDGE = "edge.type, a.id, b.id, steward.name, edge.quantity, edge.unit"
+_ENDS = "JOIN node a ON a.nid = edge.src JOIN node b ON b.nid = edge.dst JOIN steward USING (sid)"
+
+
+def _edges(rows: list[Any]) -> list[Edge]:
+    """Edges of rows of `_EDGE`, ascending and each once; `SAME_AS` turned back to how it was stated."""
+    edges = set()
+    for code, source, target, steward, quantity, unit in rows:
+        if code == SAME_AS_REVERSED:
+            source, target = target, source
+        edges.add(Edge(TYPES[code], source, target, steward, ROLES.get(code), quantity, unit))
+    return sorted(edges, key=lambda edge: edge[:4])

@@ -1,0 +1,89 @@
+"""What stands: the fields of one record as one steward says them, each with its rank.
+
+Merging is a maximum over (rank, canonical value), field by field, so the order in which claims arrive decides nothing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from graph.claims import RETRACTED, Fields, canonical_json
+
+
+@dataclass(slots=True)
+class Standing:
+    """One steward's standing fields of one id. `rank` holds for every field that `ranks` does not name."""
+
+    fields: Fields
+    rank: int
+    ranks: dict[str, int] = field(default_factory=dict)
+
+    def merge(self, fields: Mapping[str, Any], rank: int) -> tuple[bool, bool]:
+        """Take in a claim's fields; returns (a standing value became another, a person should look).
+
+        The second is true for two values of equal rank (the larger canonical JSON stands) and for two kinds."""
+        changed = conflict = False
+        own, ranks, base = self.fields, self.ranks, self.rank
+        for path, value in fields.items():
+            if path not in own:
+                own[path] = value
+                if rank != base:
+                    ranks[path] = rank
+                continue
+            before = ranks.get(path, base)
+            if own[path] == value:
+                if rank > before:
+                    ranks[path] = rank
+                continue
+            conflict |= rank == before or path == "kind"
+            if rank > before or (rank == before and canonical_json(value) > canonical_json(own[path])):
+                own[path] = value
+                ranks[path] = rank
+                changed = True
+        return changed, conflict
+
+    def dump(self) -> bytes:
+        """JSON for a store's column; `load` reads it back."""
+        return orjson.dumps({"f": self.fields, "r": self.rank, "x": self.ranks})
+
+    def copy(self) -> "Standing":
+        """An independent copy."""
+        return Standing(dict(self.fields), self.rank, dict(self.ranks))
+
+
+def load(data: bytes | str) -> Standing:
+    """The `Standing` that `dump` wrote."""
+    doc = orjson.loads(data)
+    return Standing(doc["f"], doc["r"], doc["x"])
+
+
+def joined(standings: Iterable[Standing]) -> Standing:
+    """One steward's standing over several ids of one thing: field by field the highest rank; what is retracted says nothing."""
+    merged: Standing | None = None
+    for standing in standings:
+        if standing.fields.get(RETRACTED):
+            continue
+        if merged is None:
+            merged = standing.copy()
+        else:
+            for path, value in standing.fields.items():
+                merged.merge({path: value}, standing.ranks.get(path, standing.rank))
+    return merged or Standing({}, 0)
+
+
+MODULUS = 2**256
+
+
+def contribution(steward: str, members: Mapping[str, Standing], group: Iterable[str]) -> int:
+    """What one steward's word on one joined record adds to the digest of the graph.
+
+    `members` are this steward's standings by id, `group` all ids of the record. SHA-256 of canonical JSON of ids,
+    standing fields and retracted ids; no evidence, dates of recording or computed values."""
+    live = [standing for standing in members.values() if not standing.fields.get(RETRACTED)]
+    fields = live[0].fields if len(live) == 1 else joined(live).fields
+    retracted = sorted(record for record, standing in members.items() if standing.fields.get(RETRACTED))
+    text = canonical_json([steward, sorted(group), fields, retracted])
+    return int.from_bytes(hashlib.sha256(text).digest(), "big")

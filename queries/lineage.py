@@ -1,0 +1,314 @@
+"""Lineage: all that a record was made from (up), or all that was made of it (down), with everything that acted on these.
+
+The definition is DESIGN section 3: making is reachability over `INPUT_TO` and `OUTPUT`; each object also has the steps
+and handoffs it was the subject of, and those its containers were the subject of while it was inside. Down is the exact
+mirror of up: b is down of a exactly if a is up of b.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from graph.claims import Edge, class_of
+from graph.errors import DeadlineExceeded
+from graph.model import CONTAINER
+from graph.record import Record
+from graph.store import Direction, Reached
+from graph.view import RECORD_LIMIT, View
+from queries.containment import ALWAYS, EVER, NEVER, Holdings, Stay, Window
+
+Way = Literal["up", "down", "both"]
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How much of the answer is there. `reasons` are `RECORDS`, `DEPTH`, `TIME` (what stopped it) and `LOAD_IN_PROGRESS`."""
+
+    total: int
+    depth_reached: int
+    truncated: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is all there is to know at its commit."""
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation of an answer with the stewards who state it. `start` and `end` (UTC microseconds) bound a `CONTAINED_IN`."""
+
+    type: str
+    source: str
+    target: str
+    stewards: tuple[str, ...]
+    role: str | None = None
+    quantity: float | None = None
+    unit: str | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass
+class Lineage:
+    """An answer. `records` by id in ascending order, the roots among them; `depth` counts steps of making from the roots.
+
+    `after_use` are events that acted on an ancestor later than its last use here; `borne` tells for each event which
+    objects it acted on through their containers."""
+
+    roots: tuple[str, ...]
+    direction: Way
+    completeness: Completeness
+    records: dict[str, Record] = field(default_factory=dict)
+    relations: list[Relation] = field(default_factory=list)
+    depth: dict[str, int] = field(default_factory=dict)
+    after_use: frozenset[str] = frozenset()
+    acted_on: dict[str, set[str]] = field(default_factory=dict)
+
+
+def lineage(
+    view: View,
+    roots: Collection[str],
+    direction: Way = "up",
+    *,
+    depth: int | None = None,
+    kinds: Collection[str] = (),
+    limit: int = RECORD_LIMIT,
+    period: Window = EVER,
+) -> Lineage:
+    """The lineage of records given by id (see `View.resolve`).
+
+    `depth` bounds the steps of making, `limit` the records; `kinds` keeps records of these kinds only; `period` bounds
+    what root containers held. Reaching a bound, or the View's deadline, is said in the completeness, never silent."""
+    ways: tuple[Direction, ...] = ("up", "down") if direction == "both" else (direction,)
+    found = [_one_way(view, roots, way, depth, limit, period) for way in ways]
+    answer = found[0] if len(found) == 1 else _both(found)
+    if kinds:
+        answer.records = {record: r for record, r in answer.records.items() if r.kind in kinds}
+        answer.relations = [r for r in answer.relations if r.source in answer.records and r.target in answer.records]
+    reasons = sorted({reason for part in found for reason in part.completeness.reasons})
+    truncated = bool(reasons)
+    if view.load_in_progress:
+        reasons.append("LOAD_IN_PROGRESS")
+    answer.completeness = Completeness(len(answer.records), max(answer.depth.values(), default=0), truncated, tuple(reasons))
+    return answer
+
+
+def _one_way(view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window) -> Lineage:
+    try:
+        return _Walk(view, roots, way, depth, limit, period).answer()
+    except DeadlineExceeded:
+        return Lineage(tuple(sorted(roots)), way, Completeness(0, 0, True, ("TIME",)))
+
+
+def _both(found: list[Lineage]) -> Lineage:
+    up, down = found
+    whole = Lineage(up.roots, "both", up.completeness)
+    whole.records = dict(sorted((up.records | down.records).items()))
+    whole.relations = sorted({*up.relations, *down.relations}, key=_order)
+    whole.depth = down.depth | up.depth
+    whole.after_use = up.after_use
+    whole.acted_on = {event: up.acted_on.get(event, set()) | down.acted_on.get(event, set()) for event in up.acted_on | down.acted_on}
+    return whole
+
+
+def _order(relation: Relation) -> tuple[str, str, str, int]:
+    return relation.type, relation.source, relation.target, relation.start or NEVER
+
+
+class _Walk:
+    """One walk in one direction: making first, then containment, again while containers used as inputs add starts."""
+
+    def __init__(
+        self, view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window
+    ) -> None:
+        self.view, self.way, self.depth_limit, self.limit, self.period = view, way, depth, limit, period
+        self.holdings = Holdings(view)
+        self.joins = view.joined(roots)
+        self.holdings.joins.update(self.joins)
+        self.root_ids = set(self.joins)
+        self.roots = {min(group) for group in self.joins.values()}
+        self.starts = set(self.root_ids)
+        self.reached = Reached(set(), [])
+
+    # -- finding
+
+    def answer(self) -> Lineage:
+        self._start()
+        while True:
+            self.reached = self.view.reach(self.starts, self.way, self.depth_limit, self.limit)
+            self._learn_joins()
+            objects = {record for record in self.reached.walked if class_of(record) == "object"}
+            self.holdings.gather(objects)
+            more = self._through_containers(objects) - self.reached.walked
+            if not more or self.reached.stopped:
+                break
+            self.starts |= more
+        return self._compose()
+
+    def _start(self) -> None:
+        """What the roots stand for: an event for what it acted on, a container for its contents."""
+        events = {record for record in self.root_ids if class_of(record) == "event"}
+        subjects = {e.source for e in self.view.neighbours(events, "up", ("SUBJECT_OF",))} if events else set()
+        objects = subjects | {record for record in self.root_ids if class_of(record) == "object"}
+        if not objects:
+            return
+        acts = self.view.neighbours(objects, "down", ("SUBJECT_OF",))
+        containers = {edge.source for edge in acts if edge.role == CONTAINER}
+        self.starts |= subjects
+        if containers:
+            self.holdings.gather_contents(containers)
+            for container in {self.holdings.name(record) for record in containers}:
+                self.starts |= self._ids(self._contents_of(container, events))
+
+    def _contents_of(self, container: str, events: set[str]) -> set[str]:
+        """A root container stands for all it held in the period; one acted on by a root event for what it held then."""
+        found = self.holdings.contents(container, self.period) if container in self.roots else set()
+        for event in {self.holdings.name(record) for record in events}:
+            if event in self.holdings.acts(container):
+                found |= self.holdings.contents_at(container, event)
+        return found
+
+    def _ids(self, records: Iterable[str]) -> set[str]:
+        return {record for name in records for record in self.holdings.ids(name)}
+
+    def _learn_joins(self) -> None:
+        """Joins met on the walk are known without asking again."""
+        pairs = [(edge.source, edge.target) for edge in self.reached.edges if edge.type == "SAME_AS"]
+        self.holdings.learn(self.reached.walked, pairs)
+
+    def _through_containers(self, objects: set[str]) -> set[str]:
+        """Up: the contents of containers that were inputs. Down: the steps that took in a container with the object in it."""
+        holdings = self.holdings
+        if self.way == "up":
+            inputs = [e for e in self.reached.edges if e.type == "INPUT_TO" and holdings.is_container(holdings.name(e.source))]
+            holdings.gather_contents({edge.source for edge in inputs})
+            return self._ids(
+                content for edge in inputs for content in self._input_contents(holdings.name(edge.source), edge.target)
+            )
+        names = {holdings.name(record) for record in objects}
+        stays = [(stay.container, window) for name in names for stay, window in holdings.held(name)]
+        containers = self._ids({container for container, _ in stays})
+        uses = defaultdict(set)
+        for edge in self.view.neighbours(containers, "down", ("INPUT_TO",)):
+            uses[holdings.name(edge.source)].add(edge.target)
+        spans = self._spans({step for steps in uses.values() for step in steps})
+        return {step for container, window in stays for step in uses[container] if window.meets(spans[step])}
+
+    def _input_contents(self, container: str, step: str) -> set[str]:
+        span = self._spans({step})[step]
+        return self.holdings.contents(container, Window(span[0], span[1] + 1) if span else EVER)
+
+    def _spans(self, events: set[str]) -> dict[str, tuple[int, int] | None]:
+        if not events:
+            return {}
+        joins = self.view.joined(events)
+        records = self.view.records(joins)
+        return {event: records[min(joins[event])].span for event in events}
+
+    # -- composing
+
+    def _compose(self) -> Lineage:
+        holdings = self.holdings
+        name = holdings.name
+        walked = {name(record) for record in self.reached.walked}
+        objects = {record for record in walked if class_of(record) == "object"}
+        acted_on: dict[str, set[str]] = defaultdict(set)
+        borne: dict[str, set[str]] = defaultdict(set)
+        containers = set()
+        contained: set[Relation] = set()
+        for record in objects:
+            for event in holdings.acts(record):
+                acted_on[event].add(record)
+            for event in holdings.borne(record):
+                borne[event].add(record)
+            for stay, _ in holdings.held(record):
+                containers.add(stay.container)
+                contained.add(self._contained_in(stay))
+        included = walked | set(acted_on) | set(borne) | containers
+        missing = self._ids(included - holdings.records.keys())
+        records = holdings.records | self.view.records({record: holdings.ids(name(record)) for record in missing})
+        relations = self._relations(included)
+        depth = self._depth()
+        for event, subjects in (*acted_on.items(), *borne.items()):
+            depth.setdefault(event, min(depth[subject] for subject in subjects))
+        answer = Lineage(tuple(sorted(self.roots)), self.way, self._completeness())
+        answer.records = {record: records[record] for record in sorted(included)}
+        answer.relations = sorted(relations | contained, key=_order)
+        answer.depth = depth
+        answer.acted_on = {event: acted_on[event] | borne[event] for event in acted_on.keys() | borne.keys()}
+        if self.way == "up":
+            answer.after_use = self._after_use(answer)
+        return answer
+
+    def _completeness(self) -> Completeness:
+        return Completeness(0, 0, bool(self.reached.stopped), tuple(sorted(self.reached.stopped)))
+
+    def _contained_in(self, stay: Stay) -> Relation:
+        stewards: set[str] = set()
+        for event in (stay.opened_by, stay.closed_by):
+            if event is not None:
+                stewards.update(self.holdings.records[event].words)
+        start, end = stay.window
+        return Relation(
+            "CONTAINED_IN",
+            stay.content,
+            stay.container,
+            tuple(sorted(stewards)),
+            start=None if start == NEVER else start,
+            end=None if end == ALWAYS else end,
+        )
+
+    def _relations(self, included: set[str]) -> set[Relation]:
+        """The stored relations between included records, each once with all who state it; the first one's amounts are shown."""
+        name = self.holdings.name
+        told: dict[tuple[str, str, str], list[Edge]] = defaultdict(list)
+        for edge in (*self.reached.edges, *self.holdings.edges):
+            if edge.type != "SAME_AS":
+                source, target = name(edge.source), name(edge.target)
+                if source in included and target in included:
+                    told[edge.type, source, target].append(edge)
+        found = set()
+        for (type_, source, target), edges in told.items():
+            edges.sort(key=lambda edge: (edge.steward, edge.source, edge.target))
+            first = edges[0]
+            stewards = tuple(sorted({edge.steward for edge in edges}))
+            found.add(Relation(type_, source, target, stewards, first.role, first.quantity, first.unit))
+        return found
+
+    def _depth(self) -> dict[str, int]:
+        """Steps of making between each walked record and the nearest start."""
+        name, up = self.holdings.name, self.way == "up"
+        onward: dict[str, set[str]] = defaultdict(set)
+        for edge in self.reached.edges:
+            if edge.type != "SAME_AS":
+                source, target = name(edge.source), name(edge.target)
+                onward[target if up else source].add(source if up else target)
+        depth = {name(record): 0 for record in self.starts}
+        frontier = list(depth)
+        while frontier:
+            found: dict[str, int] = {}
+            for here in frontier:
+                for there in onward[here]:
+                    if there not in depth:
+                        found[there] = depth[here] + (class_of(here) != "event")
+            depth.update(found)
+            frontier = list(found)
+        return depth
+
+    def _after_use(self, answer: Lineage) -> frozenset[str]:
+        """Events later than the last use, in this lineage, of every object they acted on."""
+        last_use: dict[str, int] = {}
+        for relation in answer.relations:
+            if relation.type == "INPUT_TO":
+                span = answer.records[relation.target].span
+                used = span[1] if span else ALWAYS
+                last_use[relation.source] = max(last_use.get(relation.source, NEVER), used)
+        found = set()
+        for event, subjects in answer.acted_on.items():
+            span = answer.records[event].span
+            if span is not None and all(span[0] > last_use.get(subject, ALWAYS) for subject in subjects):
+                found.add(event)
+        return frozenset(found)
