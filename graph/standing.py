@@ -47,7 +47,7 @@ class Standing:
 
     def dump(self) -> bytes:
         """JSON for a store's column; `load` reads it back."""
-        return orjson.dumps({"f": self.fields, "r": self.rank, "x": self.ranks})
+        return canonical_json({"f": self.fields, "r": self.rank, "x": self.ranks})
 
     def copy(self) -> "Standing":
         """An independent copy."""
