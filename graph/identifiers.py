@@ -1,24 +1,207 @@
-"""PLACEHOLDER by the lead until helper 1 delivers: overwrite this file."""
+"""Identifiers: which schemes there are, which of them name one thing (keys), and the ids computed from them.
+
+An identifier is a scheme, a value and, where values are given out locally, an assigner. A text becomes one by `parse`;
+GS1 keys come in any of their forms and have one canonical form (`graph.gs1`), so the EPC URN and the Digital Link of
+one object are one identifier.
+"""
+
 import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-CLASSES=("object","event","person","organization","episode","observation","outcome","consent")
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from graph import gs1, isbt128
+from graph.errors import InvalidIdentifier
+from graph.model import CLASSES as _KINDS
+
+CLASSES = tuple(_KINDS)
+"""The class words of ids."""
+
+_OBJECT, _EVENT, _PERSON, _PARTY = ("object",), ("event",), ("person",), ("organization",)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A scheme of identifiers. A `key` names one thing, a label may repeat; `assigned` values belong to their assigner.
+
+    The order of `SCHEMES` is the order of preference among the keys of one record."""
+
+    name: str
+    key: bool
+    classes: tuple[str, ...]
+    description: str
+    assigned: bool = False
+
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("event_hash", True, _EVENT, "CBV 2.0 event hash (RFC 6920 `ni` URI)."),
+        Scheme("transformation", True, _EVENT, "EPCIS transformationID: parts of one transformation."),
+        Scheme("despatch_advice", True, _EVENT, "Despatch advice (CBV business transaction `desadv`): one handoff."),
+        Scheme("waybill", True, _EVENT, "Waybill of a carrier (its assigner): one handoff.", assigned=True),
+        Scheme("isbt128", True, _OBJECT, "ISBT 128 donation number with product code and division."),
+        Scheme("sgtin", True, _OBJECT, "GS1 GTIN with serial number."),
+        Scheme("itip", True, _OBJECT, "GS1 piece of a trade item, with serial number."),
+        Scheme("upui", True, _OBJECT, "GS1 unit pack identifier."),
+        Scheme("sscc", True, _OBJECT, "GS1 serial shipping container code."),
+        Scheme("grai", True, _OBJECT, "GS1 returnable asset with serial number."),
+        Scheme("giai", True, _OBJECT, "GS1 individual asset."),
+        Scheme("cpi", True, _OBJECT, "GS1 component or part with serial number."),
+        Scheme("gdti", True, _OBJECT, "GS1 document with serial number."),
+        Scheme("gcn", True, _OBJECT, "GS1 coupon with serial number."),
+        Scheme("ginc", True, _OBJECT, "GS1 consignment."),
+        Scheme("gsin", True, _OBJECT, "GS1 shipment."),
+        Scheme("lgtin", True, _OBJECT, "GS1 GTIN with lot."),
+        Scheme("lot", True, _OBJECT, "Lot number within its maker.", assigned=True),
+        Scheme("sec", True, _OBJECT, "Single European Code of starting tissue or cells."),
+        Scheme("coi", True, ("episode",), "Chain-of-identity identifier of a therapy order."),
+        Scheme("gsrn", True, _PERSON, "GS1 service relation number of a recipient."),
+        Scheme("gsrnp", True, _PERSON, "GS1 service relation number of a provider."),
+        Scheme("org", True, _PARTY, "Code of an organisation or department, agreed in the network."),
+        Scheme("pgln", True, _PARTY, "GS1 party GLN."),
+        Scheme("sgln", True, _PARTY, "GS1 GLN of a location, with or without extension."),
+        Scheme("uri", True, CLASSES, "Any other URI."),
+        Scheme("local", True, CLASSES, "Local number within its assigner.", assigned=True),
+        Scheme("gtin", False, _OBJECT, "GS1 GTIN: a product, not one item."),
+        Scheme("din", False, ("object", "event"), "ISBT 128 donation number: its products share it."),
+        Scheme("event_id", False, _EVENT, "EPCIS eventID, which systems reuse."),
+        Scheme("grai_type", False, _OBJECT, "GS1 returnable asset type."),
+        Scheme("gdti_type", False, _OBJECT, "GS1 document type."),
+        Scheme("gcn_type", False, _OBJECT, "GS1 coupon type."),
+        Scheme("cpi_type", False, _OBJECT, "GS1 component or part type."),
+        Scheme("itip_type", False, _OBJECT, "GS1 piece of a trade item, no serial number."),
+    )
+}
+_PREFERENCE = {name: at for at, name in enumerate(SCHEMES)}
+_URI_SHAPED = frozenset(("event_hash", "uri", *(key.scheme for key in gs1.KEYS.values()), "sgtin", "lgtin", "upui",
+                         "grai_type", "gdti_type", "gcn_type", "cpi_type", "itip_type"))  # fmt: skip
+_FORBIDDEN = {"name": "a name", "ssn": "a social security number", "mrn": "a medical record number"}
+_SPECIAL = re.compile(r"[:/=(@]")
+_PREFIXED = re.compile(r"([a-z][a-z0-9_]*):(.+)\Z", re.DOTALL)
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+\Z")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Identifier:
-    scheme: str; value: str; assigner: str | None = None
+    """A value of a scheme, within its assigner where the scheme is local."""
+
+    scheme: str
+    value: str
+    assigner: str | None = None
+
     @property
-    def text(self):
-        if self.scheme=="uri": return self.value
-        return f"{self.scheme}:{self.value}"+(f"@{self.assigner}" if self.assigner else "")
+    def text(self) -> str:
+        """The one text that `parse` reads back: the URI itself, else `scheme:value` or `scheme:value@assigner`."""
+        if self.scheme in _URI_SHAPED:
+            return self.value
+        return f"{self.scheme}:{self.value}@{self.assigner}" if self.assigner else f"{self.scheme}:{self.value}"
+
     @property
-    def is_key(self): return self.scheme not in("gtin","din","event_id")
-def parse(text,*,cls,assigner=None):
-    if "://" in text or text.startswith("urn:"): return Identifier("uri",text)
-    head,_,rest=text.partition(":")
-    if rest and head in("lot","local","event_id","event_hash","din","coi","transformation","despatch_advice","org"):
-        v,_,a=rest.partition("@"); return Identifier(head,v,a or (assigner if head in("lot","local") else None))
-    if cls=="organization": return Identifier("org",text)
-    v,_,a=text.partition("@"); return Identifier("local",v,a or assigner)
-def record_id(cls,identifier):
-    return cls+"-"+hashlib.sha256(f"{cls}\n{identifier.text}".encode()).hexdigest()[:32]
-def preferred(ids,cls):
-    ks=[i for i in ids if i.is_key]; return ks[0] if ks else None
+    def is_key(self) -> bool:
+        """Whether it names one thing."""
+        return SCHEMES[self.scheme].key
+
+
+def record_id(cls: str, identifier: Identifier) -> str:
+    """The id of the record of a class that a key names: the class word and 128 bits of SHA-256 of class and key."""
+    return keyed_id(cls, identifier.text)
+
+
+def keyed_id(cls: str, text: str) -> str:
+    """The id of a class for any canonical text."""
+    digest = hashlib.sha256(f"{cls}\n{text}".encode()).hexdigest()
+    return f"{cls}-{digest[:32]}"
+
+
+def preferred(identifiers: Iterable[Identifier], cls: str) -> Identifier | None:
+    """The most preferred key among identifiers of one record; None where all are labels."""
+    keys = [identifier for identifier in identifiers if identifier.is_key and cls in SCHEMES[identifier.scheme].classes]
+    return min(keys, key=lambda key: (_PREFERENCE[key.scheme], key.text), default=None)
+
+
+@lru_cache(maxsize=131_072)
+def parse(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
+    """The identifier that a text is, for a record of class `cls`; `assigner` is whose local number a bare text is.
+
+    Accepts EPC URNs, GS1 Digital Links and element strings, ISBT 128 as scanned, `scheme:value`, `value@assigner`,
+    other URIs and bare local numbers (for organisations: codes). Raises `InvalidIdentifier`."""
+    stripped = text.strip()
+    if not stripped or len(stripped) > 1000 or not stripped.isprintable():
+        raise InvalidIdentifier(text[:100], "it is empty, too long or not printable", "give 1 to 1,000 printable characters")
+    found = _special(stripped, cls, assigner) if _SPECIAL.search(stripped) else _local(stripped, cls, assigner)
+    if cls not in SCHEMES[found.scheme].classes:
+        named = " or ".join(SCHEMES[found.scheme].classes)
+        raise InvalidIdentifier(text, f"a {found.scheme} names an {named}, not a {cls}", f"give an identifier of a {cls}")
+    return found
+
+
+def _local(value: str, cls: str, assigner: str | None) -> Identifier:
+    if cls == "organization":
+        return Identifier("org", value)
+    if assigner is None:
+        raise InvalidIdentifier(value, "a local number needs its assigner", f"write {value}@ORGANISATION")
+    return Identifier("local", value, assigner)
+
+
+def _special(text: str, cls: str, assigner: str | None) -> Identifier:
+    if text[0] == "(":
+        return _linked(gs1.from_elements(text)) if "=" not in text else _donation(text)
+    if text[0] == "=":
+        return _donation(text)
+    if text.startswith("urn:epc:"):
+        link = gs1.from_urn(text)
+        return _linked(link) if link else Identifier("uri", text)
+    if text.startswith(("http://", "https://")):
+        link = gs1.from_link(text)
+        return _linked(link) if link else Identifier("uri", text)
+    if text.startswith("ni:///"):
+        return Identifier("event_hash", text)
+    if (match := _PREFIXED.match(text)) and (found := _prefixed(text, *match.groups(), assigner)):
+        return found
+    if _ABSOLUTE.match(text) and urlsplit(text).scheme in ("urn", "geo", "did", "tag", "info", "uuid"):
+        return Identifier("uri", text)
+    value, at, stated = text.rpartition("@")
+    if at and value and stated:
+        return Identifier("local", value, stated)
+    return _local(text, cls, assigner)
+
+
+def _prefixed(text: str, name: str, value: str, assigner: str | None) -> Identifier | None:
+    """`scheme:value` for the schemes of ours; None where the word before the colon is none."""
+    if name in _FORBIDDEN:
+        raise InvalidIdentifier(
+            text, f"{_FORBIDDEN[name]} may not serve as a tracking code (21 CFR 1271.290)", "use a pseudonym or a local number"
+        )
+    scheme = SCHEMES.get(name)
+    if scheme is None:
+        return None
+    if name == "din":
+        return Identifier("din", isbt128.parse_donation(value).number)
+    if name == "isbt128":
+        number, _, product = value.partition("-")
+        return Identifier("isbt128", f"{isbt128.parse_donation(number).number}-{isbt128.product_code(product)}")
+    if name == "sec":
+        isbt128.parse_european_code(value)
+        return Identifier("sec", value.replace(" ", "").upper())
+    if name in _URI_SHAPED:
+        return Identifier("uri", value) if name == "uri" else None
+    if not scheme.assigned:
+        return Identifier(name, value)
+    number, at, stated = value.rpartition("@")
+    if at and number and stated:
+        return Identifier(name, number, stated)
+    if assigner is None:
+        raise InvalidIdentifier(text, f"a {name} needs its assigner", f"write {text}@ORGANISATION")
+    return Identifier(name, value, assigner)
+
+
+def _donation(text: str) -> Identifier:
+    found = isbt128.parse_donation(text)
+    return Identifier("isbt128", f"{found.number}-{found.product}") if found.product else Identifier("din", found.number)
+
+
+def _linked(link: str) -> Identifier:
+    return Identifier(gs1.scheme_of(link), link)
