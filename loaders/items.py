@@ -1,0 +1,108 @@
+"""What a format module hands to the pipeline: items with their claims, or refusals that say what to mend."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from graph import identifiers
+from graph.claims import Claim, Evidence, Fields, relation_fields
+from graph.errors import InvalidIdentifier
+from graph.identifiers import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an item: the field, its value, a code, the reason and the repair."""
+
+    field: str
+    value: str
+    code: str
+    reason: str
+    repair: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One source item (row, event) that was understood: where it stands and what it claims. `notes` tell what was kept in part."""
+
+    at: str
+    claims: list[Claim]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One source item that was not: nothing of it is kept but `raw`, its text or JSON value, for the quarantine."""
+
+    at: str
+    problems: tuple[Problem, ...]
+    raw: Any = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a format module must know of the load: who speaks where the data does not say, and local time zones.
+
+    `zone_of` gives the IANA zone of a steward's organisation; `ignore` names event fields that take no part in hashes."""
+
+    steward: str
+    forced: bool = False
+    zone_of: Callable[[str], str | None] = lambda steward: None
+    ignore: frozenset[str] = frozenset()
+
+
+@dataclass
+class Draft:
+    """A claim being put together; ids are computed from identifiers, which are remembered as the claim's `names`."""
+
+    steward: str
+    cls: str
+    record: str
+    fields: Fields = field(default_factory=dict)
+    names: dict[str, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, steward: str, word: str, found: list[Identifier]) -> "Draft":
+        """A draft under the most preferred key in `found`; further keys join it, labels are carried."""
+        key = identifiers.preferred(found, word)
+        if key is None:
+            raise InvalidIdentifier(
+                ", ".join(i.text for i in found) or "", "no identifier here names one thing", "give a local number or another key"
+            )
+        draft = cls(steward, word, identifiers.record_id(word, key))
+        draft.names[draft.record] = key.text
+        for other in found:
+            if other.is_key and other != key:
+                joined = identifiers.record_id(word, other)
+                draft.fields[f"SAME_AS {joined}"] = True
+                draft.names[joined] = other.text
+            elif not other.is_key:
+                draft.fields[f"is {other.text}"] = True
+        return draft
+
+    def value(self, name: str, value: Any) -> None:
+        """State a plain value; None and empty text say nothing."""
+        if value is not None and value != "":
+            self.fields[f".{name}"] = value
+
+    def relate(self, type_: str, other: str, text: str | None, *, incoming: bool = False, **properties: Any) -> None:
+        """State a relation to another id (`incoming`: from it), whose claims this record owns."""
+        source, target = (other, self.record) if incoming else (self.record, other)
+        owner, fields = relation_fields(type_, source, target, properties)
+        if owner != self.record:
+            raise ValueError(f"{type_} is claimed under its other end")
+        self.fields.update(fields)
+        self.names[other] = text
+
+    def refer(self, type_: str, cls: str, text: str, *, incoming: bool = False, **properties: Any) -> str:
+        """State a relation to the record that `text` names; returns its id. Raises `InvalidIdentifier`."""
+        other = identifiers.parse(text, cls=cls, assigner=self.steward)
+        if not other.is_key:
+            raise InvalidIdentifier(text, f"a {other.scheme} may name several records", "give an identifier of one thing")
+        record = identifiers.record_id(cls, other)
+        self.relate(type_, record, other.text, incoming=incoming, **properties)
+        return record
+
+    def claim(self, evidence: Evidence, recorded_at: int | None) -> Claim:
+        """The claim drafted."""
+        return Claim(self.steward, self.record, self.fields, evidence, recorded_at, self.names)
