@@ -138,6 +138,17 @@ def parse(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
     return found
 
 
+def lenient(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
+    """As `parse`, but a GS1 key with a wrong check digit stays a plain URI: files of real systems hold such, and each
+    still names one thing by its text."""
+    try:
+        return parse(text, cls=cls, assigner=assigner)
+    except InvalidIdentifier:
+        if _ABSOLUTE.match(text.strip()) and text.strip().isprintable():
+            return Identifier("uri", text.strip())
+        raise
+
+
 def _local(value: str, cls: str, assigner: str | None) -> Identifier:
     if cls == "organization":
         return Identifier("org", value)

@@ -73,7 +73,7 @@ def plan(batch: Batch, reader: Reader) -> Plan:
         names.update(claim.names)
     result = Plan(Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, [], [], [], [], [], [])
     _differences(result, before, after)
-    if not fresh and not batch.closes and batch.replay is None:
+    if not fresh and not (batch.opened and batch.closes) and batch.replay is None:
         return result
     digest = (int(head.digest, 16) if head else 0) + _digest_change(result, before, after, reader)
     result.applied = Applied(_commit(batch, head, result.claims, digest % MODULUS), verdicts)

@@ -30,7 +30,7 @@ def candidates(text: str, assigners: Iterable[str]) -> tuple[set[str], set[str]]
     for cls in identifiers.CLASSES:
         for assigner in dict.fromkeys([*assigners, None]):
             try:
-                identifier = identifiers.parse(text, cls=cls, assigner=assigner)
+                identifier = identifiers.lenient(text, cls=cls, assigner=assigner)
             except InvalidIdentifier as error:
                 problem = error
                 continue

@@ -53,7 +53,9 @@ class Commit:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one commit is made from. `replay` forces number, time and digest of an existing commit (copy, rebuild)."""
+    """What one commit is made from. `opened` says that its load has commits already, `closes` that this is its last.
+
+    `replay` forces number and time of an existing commit (copy, rebuild)."""
 
     claims: Sequence[Claim]
     source: str
@@ -62,6 +64,7 @@ class Batch:
     load_key: str
     load_time: int
     author: str
+    opened: bool = False
     closes: bool = False
     replay: Commit | None = None
 
@@ -76,8 +79,8 @@ class Batch:
             commit.load_key,
             commit.load_time,
             commit.author,
-            commit.closes,
-            commit,
+            closes=commit.closes,
+            replay=commit,
         )
 
 

@@ -15,15 +15,16 @@ import orjson
 from graph import naming, times
 from graph.claims import RETRACTED, TIMELESS, Claim, Evidence
 from graph.errors import TraceError, UnreadableSource
-from graph.identifiers import Identifier, keyed_id, parse
+from graph.identifiers import Identifier, keyed_id, lenient
 from loaders.epcis_check import EVENTS, problems_of
 from loaders.epcis_words import ARRIVALS, DEPARTURES, ILMD, local_word
-from loaders.event_hash import event_hash
+from loaders.event_hash import event_hash, identifier
 from loaders.items import Context, Draft, Item, Problem, Refused
 
 MOST_BYTES = 256 * 2**20
 _IN_PART = frozenset(("TransactionEvent", "AssociationEvent"))
 _CONTAINERS = frozenset(("sscc", "grai", "giai"))
+_CONTAINER_URNS = tuple(f"urn:epc:id:{scheme}:" for scheme in sorted(_CONTAINERS))
 _STANDARD = frozenset(
     "type @context eventID eventTime eventTimeZoneOffset recordTime epcList quantityList parentID childEPCs childQuantityList"
     " inputEPCList inputQuantityList outputEPCList outputQuantityList action transformationID bizStep disposition readPoint"
@@ -171,7 +172,7 @@ class _Event:
         if isinstance(event.get("eventID"), str):
             found.append(Identifier("event_id", event["eventID"].strip()))
         if event["type"] == "TransformationEvent" and event.get("transformationID"):
-            found.append(Identifier("transformation", parse_any(str(event["transformationID"]))))
+            found.append(Identifier("transformation", identifier(str(event["transformationID"]))))
         if self.kind == "Handoff":
             for transaction in event.get("bizTransactionList") or ():
                 if local_word(str(transaction.get("type", ""))) == "desadv":
@@ -207,9 +208,9 @@ class _Event:
             taker = taker or (here if self.bizstep in ARRIVALS else None)
             for type_, text in (("FROM", giver), ("TO", taker)):
                 if text:
-                    draft.refer(type_, "organization", text)
+                    draft.refer(type_, "organization", text, lenient=True)
         if read_point or location:
-            draft.refer("AT", "organization", read_point or location or "")
+            draft.refer("AT", "organization", read_point or location or "", lenient=True)
             if location and read_point and location != read_point:
                 draft.value("x:bizLocation", location)
 
@@ -235,8 +236,6 @@ class _Event:
     def _subject(self, draft: Draft, text: str, role: str | None) -> None:
         record, name = self._object(text, 0)
         draft.relate("SUBJECT_OF", record, name, incoming=True, role=role)
-        if role == "container":
-            self.objects[record] = ("Container", name)
 
     def _relate(
         self, draft: Draft, type_: str, epcs: str, quantities: str, *, incoming: bool = True, role: str | None = None
@@ -254,10 +253,11 @@ class _Event:
     def _object(self, text: str, index: int) -> tuple[str, str | None]:
         """`(id, key text)` of an object. A product class without lot or serial names no thing: it is this event's own."""
         cls = "person" if text.startswith(("urn:epc:id:gsrn:", "urn:epc:id:gsrnp:")) else "object"
-        found = parse(text, cls=cls, assigner=self.source.steward)
+        found = lenient(text, cls=cls, assigner=self.source.steward)
         if found.is_key:
             record = keyed_id(cls, found.text)
-            kind = "Person" if cls == "person" else "Container" if found.scheme in _CONTAINERS else "Material"
+            holds = found.scheme in _CONTAINERS or found.value.startswith(_CONTAINER_URNS)
+            kind = "Person" if cls == "person" else "Container" if holds else "Material"
             self.objects.setdefault(record, (kind, found.text))
             return record, found.text
         record = keyed_id(cls, f"{self.hash} {found.text} {index}")
@@ -285,13 +285,6 @@ class _Event:
         names = ("outputEPCList", "outputQuantityList") if self.event["type"] == "TransformationEvent" else ("epcList", "quantityList")
         epcs = [self._object(text, 0)[0] for text in self.event.get(names[0]) or ()]
         return {*epcs, *(self._object(e["epcClass"], i)[0] for i, e in enumerate(self.event.get(names[1]) or ()))}
-
-
-def parse_any(text: str) -> str:
-    """The canonical text of a business identifier that may be a GS1 key."""
-    from loaders.event_hash import identifier
-
-    return identifier(text)
 
 
 def _place(value: Any) -> str | None:

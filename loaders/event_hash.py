@@ -115,7 +115,7 @@ class _Part(Protocol):
 
 
 def _as_plain(name: str, value: Any, _: Mapping[str, str]) -> str:
-    return f"{name}={identifier(_plain(value))}"
+    return "".join(sorted(f"{name}={identifier(_plain(item))}" for item in _list(value)))
 
 
 def _as_time(name: str, value: Any, _: Mapping[str, str]) -> str:

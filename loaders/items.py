@@ -94,13 +94,14 @@ class Draft:
         self.fields.update(fields)
         self.names[other] = text
 
-    def refer(self, type_: str, cls: str, text: str, *, incoming: bool = False, **properties: Any) -> str:
+    def refer(self, type_: str, cls: str, text: str, *, lenient: bool = False) -> str:
         """State a relation to the record that `text` names; returns its id. Raises `InvalidIdentifier`."""
-        other = identifiers.parse(text, cls=cls, assigner=self.steward)
+        parse = identifiers.lenient if lenient else identifiers.parse
+        other = parse(text, cls=cls, assigner=self.steward)
         if not other.is_key:
             raise InvalidIdentifier(text, f"a {other.scheme} may name several records", "give an identifier of one thing")
         record = identifiers.record_id(cls, other)
-        self.relate(type_, record, other.text, incoming=incoming, **properties)
+        self.relate(type_, record, other.text)
         return record
 
     def claim(self, evidence: Evidence, recorded_at: int | None) -> Claim:
