@@ -1,28 +1,13 @@
 """Copying a graph: its commits are made again, one by one, in another store; numbers, times, authors and hashes stay."""
 
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections.abc import Callable
 
-from graph.claims import Claim
 from graph.errors import VerificationFailed
+from graph.replay import with_claims
 from graph.store import Batch, Commit, Store
 
 Progress = Callable[[int, int], None]
 """Called with (claims done, claims in all)."""
-
-
-def with_claims(store: Store, since: int = 0, until: int | None = None) -> Iterator[tuple[Commit, list[Claim]]]:
-    """Each commit above `since` and up to `until`, with its claims as logged, in order."""
-    logged = groupby(store.claims(since, until), key=lambda entry: entry.commit)
-    number, entries = next(logged, (None, iter(())))
-    for commit in store.commits(since):
-        if until is not None and commit.number > until:
-            return
-        claims: list[Claim] = []
-        if number == commit.number:
-            claims = [entry.claim for entry in entries]
-            number, entries = next(logged, (None, iter(())))
-        yield commit, claims
 
 
 def copy(source: Store, target: Store, progress: Progress | None = None) -> Commit | None:

@@ -41,11 +41,14 @@ class Reader(Protocol):
 
 @dataclass
 class Plan:
-    """All that one commit writes. Closed rows end at the commit, opened ones begin with it."""
+    """All that one commit writes. Closed rows end at the commit, opened ones begin with it.
+
+    `before` is what stood under the ids that are spoken of, of every steward."""
 
     applied: Applied
     claims: list[tuple[Claim, bytes, bytes]]
     names: dict[str, str | None]
+    before: Mapping[Owner, Standing]
     closed: list[Owner]
     opened: list[tuple[str, str, Standing]]
     edges_closed: list[Edge]
@@ -71,7 +74,7 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     names: dict[str, str | None] = {}
     for _, claim, _, _ in fresh:
         names.update(claim.names)
-    result = Plan(Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, [], [], [], [], [], [])
+    result = Plan(Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], [])
     _differences(result, before, after)
     if not fresh and not (batch.opened and batch.closes) and batch.replay is None:
         return result

@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from itertools import groupby
 
 import orjson
 
 from graph import ledger, standing
 from graph.claims import Edge
+from graph.replay import paired
 from graph.sqlite_schema import FOREVER, PROJECTED, PROJECTION, SAME_AS, SAME_AS_REVERSED, code_of
 from graph.standing import Standing
 from graph.store import Batch, Commit, LogEntry
@@ -164,13 +164,7 @@ class Writer:
             self._connection.execute(f"DROP TABLE {table}")
         for statement in statements(PROJECTION):
             self._connection.execute(statement)
-        by_commit = groupby(entries, key=lambda entry: entry.commit)
-        number, told = next(by_commit, (None, iter(())))
-        for commit in commits:
-            claims = []
-            if number == commit.number:
-                claims = [entry.claim for entry in told]
-                number, told = next(by_commit, (None, iter(())))
+        for commit, claims in paired(commits, entries):
             plan = ledger.plan(Batch.of(commit, claims), self)
             nids = self._nids({record for claim in claims for record in claim.names})
             self._project(plan, commit.number, nids, self._stewards({claim.steward for claim in claims}))
