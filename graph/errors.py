@@ -134,9 +134,7 @@ class DeadlineExceeded(TraceError):
     http_status = 504
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"stopped after {seconds:g} s; ask for less (a depth, fewer roots) or allow more time", seconds=seconds
-        )
+        super().__init__(f"stopped after {seconds:g} s; ask for less (a depth, fewer roots) or allow more time", seconds=seconds)
 
 
 class StoreUnavailable(TraceError):

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from graph.claims import Claim, Edge, claim_hash, edges_of, labels_of, chain_hash
+from graph import times
+from graph.claims import Claim, Edge, chain_hash, claim_hash, edges_of, labels_of
 from graph.joins import groups
 from graph.standing import MODULUS, Standing, contribution
 from graph.store import Applied, Batch, Commit, Verdict
-from graph import times
 
 Owner = tuple[str, str]
 """(id, steward): who says what under which id."""
@@ -74,7 +74,9 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     names: dict[str, str | None] = {}
     for _, claim, _, _ in fresh:
         names.update(claim.names)
-    result = Plan(Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], [])
+    result = Plan(
+        Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], []
+    )
     _differences(result, before, after)
     if not fresh and not (batch.opened and batch.closes) and batch.replay is None:
         return result
@@ -167,9 +169,7 @@ def _differences(result: Plan, before: Mapping[Owner, Standing], after: Mapping[
         result.labels_opened += [label for label in labels if label not in old_labels]
 
 
-def _digest_change(
-    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], reader: Reader
-) -> int:
+def _digest_change(result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], reader: Reader) -> int:
     """How the graph's digest moves: joined records whose word, or whose joins, changed are taken out and put in anew."""
     touched = {record for record, _, _ in result.opened}
     opened = [edge for edge in result.edges_opened if edge.type == "SAME_AS"]
@@ -201,7 +201,9 @@ def _groups_digest(joined: Mapping[str, frozenset[str]], ids: Collection[str], m
         if record in ids:
             by_group[joined.get(record, frozenset((record,)))][steward][record] = standing
     return sum(
-        contribution(steward, standings, group) for group, by_steward in by_group.items() for steward, standings in by_steward.items()
+        contribution(steward, standings, group)
+        for group, by_steward in by_group.items()
+        for steward, standings in by_steward.items()
     )
 
 

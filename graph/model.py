@@ -52,9 +52,7 @@ class Organization(Record):
     CLASS = "organization"
     name: Text | None = Field(None, description="Name shown to people.")
     type: (
-        Literal[
-            "blood_centre", "hospital", "biotech", "cdmo", "carrier", "laboratory", "registry", "department", "site", "other"
-        ]
+        Literal["blood_centre", "hospital", "biotech", "cdmo", "carrier", "laboratory", "registry", "department", "site", "other"]
         | None
     ) = Field(None, description="What it is: an organisation of the network, or a department or site of one.")
     part_of: Text | None = _ref("PART_OF", "organization", "The organisation this department or site belongs to.")
@@ -309,7 +307,9 @@ _AMOUNT = ("quantity", "unit")
 RELATIONS: dict[str, Relation] = {
     relation.name: relation
     for relation in (
-        Relation("INPUT_TO", ("object", "person"), ("event",), "Goes into a step; what is left lives on.", "target", fields=_AMOUNT),
+        Relation(
+            "INPUT_TO", ("object", "person"), ("event",), "Goes into a step; what is left lives on.", "target", fields=_AMOUNT
+        ),
         Relation("OUTPUT", ("event",), ("object", "person"), "Is made by a step (or treated by it).", fields=_AMOUNT),
         Relation(
             "SUBJECT_OF",

@@ -103,12 +103,7 @@ class Record:
     @cached_property
     def _answering(self) -> dict[str, set[str]]:
         return {
-            role: {
-                steward
-                for word in self.words.values()
-                if role in word
-                for steward in self.parties.speakers.get(word[role], ())
-            }
+            role: {steward for word in self.words.values() if role in word for steward in self.parties.speakers.get(word[role], ())}
             for role in ("FROM", "CARRIED_BY", "TO", "PERFORMED_BY")
         }
 
@@ -148,12 +143,7 @@ class Record:
     @cached_property
     def span(self) -> tuple[int, int] | None:
         """First and last microsecond of an event: the earliest start and latest end anybody gives; None without a time."""
-        moments = [
-            times.span(word[path])
-            for word in self.words.values()
-            for path in _EVENT_TIMES
-            if path in word
-        ]
+        moments = [times.span(word[path]) for word in self.words.values() for path in _EVENT_TIMES if path in word]
         return (min(start for start, _ in moments), max(end for _, end in moments)) if moments else None
 
 

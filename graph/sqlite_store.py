@@ -13,11 +13,28 @@ from graph import ledger, standing
 from graph.claims import Edge, Evidence, class_of, from_body
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.sqlite_schema import (
-    APPLICATION_ID, CODES, FOREVER, FROM_PERSON, PROJECTION, ROLES, SAME_AS_REVERSED, TABLES, TO_PERSON, TYPES,
+    APPLICATION_ID,
+    CODES,
+    FOREVER,
+    FROM_PERSON,
+    PROJECTION,
+    ROLES,
+    SAME_AS_REVERSED,
+    TABLES,
+    TO_PERSON,
+    TYPES,
 )
 from graph.sqlite_write import Writer, array, statements
 from graph.store import (
-    SCHEMA_VERSION, Applied, Batch, Commit, Direction, LogEntry, Reached, Scope, State,
+    SCHEMA_VERSION,
+    Applied,
+    Batch,
+    Commit,
+    Direction,
+    LogEntry,
+    Reached,
+    Scope,
+    State,
 )
 from graph.walk import MAKING, with_joined
 

@@ -11,7 +11,7 @@ from threading import Event
 from time import monotonic
 from typing import Literal, Protocol
 
-from graph.claims import Claim, Edge, chain_hash, canonical_json
+from graph.claims import Claim, Edge, canonical_json, chain_hash
 from graph.errors import DeadlineExceeded
 from graph.standing import Standing
 

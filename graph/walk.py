@@ -12,9 +12,7 @@ from graph.store import Direction, Reached, Scope, Store
 MAKING = ("INPUT_TO", "OUTPUT")
 
 
-def reach(
-    store: Store, ids: Collection[str], direction: Direction, scope: Scope, limit: int, depth: int | None = None
-) -> Reached:
+def reach(store: Store, ids: Collection[str], direction: Direction, scope: Scope, limit: int, depth: int | None = None) -> Reached:
     """Everything `ids` were made from (`up`) or that was made of them (`down`), with the relations on the way.
 
     Breadth-first, one call of `neighbours` a generation and one for its `SAME_AS`: a walk of `depth` steps of making

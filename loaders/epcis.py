@@ -26,9 +26,34 @@ _IN_PART = frozenset(("TransactionEvent", "AssociationEvent"))
 _CONTAINERS = frozenset(("sscc", "grai", "giai"))
 _CONTAINER_URNS = tuple(f"urn:epc:id:{scheme}:" for scheme in sorted(_CONTAINERS))
 _STANDARD = frozenset(
-    "type @context eventID eventTime eventTimeZoneOffset recordTime epcList quantityList parentID childEPCs childQuantityList"
-    " inputEPCList inputQuantityList outputEPCList outputQuantityList action transformationID bizStep disposition readPoint"
-    " bizLocation bizTransactionList sourceList destinationList ilmd errorDeclaration".split()
+    [
+        "type",
+        "@context",
+        "eventID",
+        "eventTime",
+        "eventTimeZoneOffset",
+        "recordTime",
+        "epcList",
+        "quantityList",
+        "parentID",
+        "childEPCs",
+        "childQuantityList",
+        "inputEPCList",
+        "inputQuantityList",
+        "outputEPCList",
+        "outputQuantityList",
+        "action",
+        "transformationID",
+        "bizStep",
+        "disposition",
+        "readPoint",
+        "bizLocation",
+        "bizTransactionList",
+        "sourceList",
+        "destinationList",
+        "ilmd",
+        "errorDeclaration",
+    ]
 )
 
 
@@ -56,9 +81,7 @@ def read(path: Path, context: Context) -> Iterator[Item | Refused]:
 
 def _parsed(path: Path) -> Any:
     if path.stat().st_size > MOST_BYTES:
-        raise UnreadableSource(
-            str(path), "", f"an EPCIS file may have {MOST_BYTES:,} bytes", "split it into several documents"
-        )
+        raise UnreadableSource(str(path), "", f"an EPCIS file may have {MOST_BYTES:,} bytes", "split it into several documents")
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
         return orjson.loads(data)
@@ -282,7 +305,9 @@ class _Event:
                     yield Claim(self.source.steward, record, values, evidence, self.recorded, {record: name})
 
     def _ilmd_objects(self) -> set[str]:
-        names = ("outputEPCList", "outputQuantityList") if self.event["type"] == "TransformationEvent" else ("epcList", "quantityList")
+        names = (
+            ("outputEPCList", "outputQuantityList") if self.event["type"] == "TransformationEvent" else ("epcList", "quantityList")
+        )
         epcs = [self._object(text, 0)[0] for text in self.event.get(names[0]) or ()]
         return {*epcs, *(self._object(e["epcClass"], i)[0] for i, e in enumerate(self.event.get(names[1]) or ()))}
 

@@ -18,17 +18,86 @@ _QUANTITIES = ("quantityList", "childQuantityList", "inputQuantityList", "output
 _TYPED = {"bizTransactionList": "bizTransaction", "sourceList": "source", "destinationList": "destination"}
 _OFFSET = re.compile(r"[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00)\Z")
 _BIZSTEPS = frozenset(
-    "accepting arriving assembling collecting commissioning consigning creating_class_instance cycle_counting decommissioning"
-    " departing destroying disassembling dispensing encoding entering_exiting holding inspecting installing killing loading"
-    " other packing picking receiving removing repackaging repairing replacing reserving retail_selling sampling"
-    " sensor_reporting shipping staging_outbound stock_taking stocking storing transporting unloading unpacking"
-    " void_shipping".split()
+    [
+        "accepting",
+        "arriving",
+        "assembling",
+        "collecting",
+        "commissioning",
+        "consigning",
+        "creating_class_instance",
+        "cycle_counting",
+        "decommissioning",
+        "departing",
+        "destroying",
+        "disassembling",
+        "dispensing",
+        "encoding",
+        "entering_exiting",
+        "holding",
+        "inspecting",
+        "installing",
+        "killing",
+        "loading",
+        "other",
+        "packing",
+        "picking",
+        "receiving",
+        "removing",
+        "repackaging",
+        "repairing",
+        "replacing",
+        "reserving",
+        "retail_selling",
+        "sampling",
+        "sensor_reporting",
+        "shipping",
+        "staging_outbound",
+        "stock_taking",
+        "stocking",
+        "storing",
+        "transporting",
+        "unloading",
+        "unpacking",
+        "void_shipping",
+    ]
 )
 _DISPOSITIONS = frozenset(
-    "active available completeness_inferred completeness_verified conformant container_closed container_open damaged"
-    " destroyed dispensed disposed encoded expired in_progress in_transit inactive mismatch_class mismatch_instance"
-    " mismatch_quantity needs_replacement no_pedigree_match non_conformant non_sellable_other partially_dispensed recalled"
-    " reserved retail_sold returned sellable_accessible sellable_not_accessible stolen unavailable unknown".split()
+    [
+        "active",
+        "available",
+        "completeness_inferred",
+        "completeness_verified",
+        "conformant",
+        "container_closed",
+        "container_open",
+        "damaged",
+        "destroyed",
+        "dispensed",
+        "disposed",
+        "encoded",
+        "expired",
+        "in_progress",
+        "in_transit",
+        "inactive",
+        "mismatch_class",
+        "mismatch_instance",
+        "mismatch_quantity",
+        "needs_replacement",
+        "no_pedigree_match",
+        "non_conformant",
+        "non_sellable_other",
+        "partially_dispensed",
+        "recalled",
+        "reserved",
+        "retail_sold",
+        "returned",
+        "sellable_accessible",
+        "sellable_not_accessible",
+        "stolen",
+        "unavailable",
+        "unknown",
+    ]
 )
 _MOST_NESTED = 64
 
@@ -38,7 +107,11 @@ def problems_of(event: Any) -> list[Problem]:
     if not isinstance(event, dict):
         return [_problem("", event, "NOT_AN_EVENT", "an event is a JSON object", "give an EPCIS event")]
     if event.get("type") not in EVENTS:
-        return [_problem("type", event.get("type"), "UNKNOWN_EVENT_TYPE", "it is no EPCIS event type", f"one of {', '.join(sorted(EVENTS))}")]
+        return [
+            _problem(
+                "type", event.get("type"), "UNKNOWN_EVENT_TYPE", "it is no EPCIS event type", f"one of {', '.join(sorted(EVENTS))}"
+            )
+        ]
     if _depth(event) > _MOST_NESTED:
         return [_problem("", "", "TOO_DEEP", f"values are nested deeper than {_MOST_NESTED}", "flatten the extensions")]
     return [problem for check in (_times, _action, _objects, _lists, _words, _places) for problem in check(event)]
@@ -137,7 +210,9 @@ def _lists(event: Mapping[str, Any]) -> Iterator[Problem]:
     for field in _LISTS:
         for at, value in _entries(event, field):
             if not _is_uri(value):
-                yield _problem(f"{field}/{at}", value, "INVALID_VALUE", "it is no URI of an object", "give an EPC URN or Digital Link")
+                yield _problem(
+                    f"{field}/{at}", value, "INVALID_VALUE", "it is no URI of an object", "give an EPC URN or Digital Link"
+                )
     for field in _QUANTITIES:
         for at, value in _entries(event, field):
             yield from _quantity(f"{field}/{at}", value)
@@ -165,7 +240,13 @@ def _quantity(field: str, value: Any) -> Iterator[Problem]:
         return
     unknown = sorted(name for name in value if name not in ("epcClass", "quantity", "uom") and ":" not in name)
     if unknown:
-        yield _problem(f"{field}/{unknown[0]}", value[unknown[0]], "UNKNOWN_FIELD", "a quantity element has no such field", "epcClass, quantity, uom")
+        yield _problem(
+            f"{field}/{unknown[0]}",
+            value[unknown[0]],
+            "UNKNOWN_FIELD",
+            "a quantity element has no such field",
+            "epcClass, quantity, uom",
+        )
     amount = value.get("quantity")
     if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int | float) or amount < 0):
         yield _problem(f"{field}/quantity", amount, "INVALID_VALUE", "a quantity is a number of 0 or more", "write a JSON number")
@@ -181,7 +262,9 @@ def _words(event: Mapping[str, Any]) -> Iterator[Problem]:
         if not _is_text(value):
             yield _problem(field, value, "INVALID_VALUE", "it is no word", "a CBV word or a URI")
         elif ":" not in value and value not in known:
-            yield _problem(field, value, "UNKNOWN_WORD", "it is no standard word of CBV 2.0", "use a standard word, or a URI for your own")
+            yield _problem(
+                field, value, "UNKNOWN_WORD", "it is no standard word of CBV 2.0", "use a standard word, or a URI for your own"
+            )
 
 
 def _places(event: Mapping[str, Any]) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graph import identifiers
 from graph.claims import Claim, Evidence, Fields, relation_fields
@@ -21,8 +21,7 @@ class Problem:
     repair: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One source item (row, event) that was understood: where it stands and what it claims. `notes` tell what was kept in part."""
 
     at: str
@@ -41,14 +40,16 @@ class Refused:
 
 @dataclass(frozen=True)
 class Context:
-    """What a format module must know of the load: who speaks where the data does not say, and local time zones.
+    """What a format module must know of the load: who speaks where the data does not say (`forced`: even where it does).
 
-    `zone_of` gives the IANA zone of a steward's organisation; `ignore` names event fields that take no part in hashes."""
+    `zone_of` gives the IANA zone of a steward's organisation; `ignore` names event fields that take no part in hashes;
+    `reached` is told now and then how many bytes of the file have been read."""
 
     steward: str
     forced: bool = False
     zone_of: Callable[[str], str | None] = lambda steward: None
     ignore: frozenset[str] = frozenset()
+    reached: Callable[[int], None] = lambda position: None
 
 
 @dataclass

@@ -78,5 +78,3 @@ def _type_of(kind: str, column: str, annotation: object) -> str:
     if words:
         return " | ".join(words)
     return "number" if "float" in str(annotation) or "int" in str(annotation) else "text"
-
-

@@ -110,7 +110,9 @@ def _both(found: list[Lineage]) -> Lineage:
     whole.relations = sorted({*up.relations, *down.relations}, key=_order)
     whole.depth = down.depth | up.depth
     whole.after_use = up.after_use
-    whole.acted_on = {event: up.acted_on.get(event, set()) | down.acted_on.get(event, set()) for event in up.acted_on | down.acted_on}
+    whole.acted_on = {
+        event: up.acted_on.get(event, set()) | down.acted_on.get(event, set()) for event in up.acted_on | down.acted_on
+    }
     return whole
 
 
@@ -121,9 +123,7 @@ def _order(relation: Relation) -> tuple[str, str, str, int]:
 class _Walk:
     """One walk in one direction: making first, then containment, again while containers used as inputs add starts."""
 
-    def __init__(
-        self, view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window
-    ) -> None:
+    def __init__(self, view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window) -> None:
         self.view, self.way, self.depth_limit, self.limit, self.period = view, way, depth, limit, period
         self.holdings = Holdings(view)
         self.joins = view.joined(roots)

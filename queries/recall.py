@@ -107,9 +107,7 @@ def _holder(handoff: Record) -> str | None:
     """The party in custody as far as a handoff has gone (chain of custody)."""
     if handoff.value("accepted_at"):
         order = ("TO", "CARRIED_BY", "FROM")
-    elif handoff.value("refused_at"):
-        order = ("CARRIED_BY", "FROM", "TO")
-    elif handoff.value("picked_up_at") or handoff.value("delivered_at"):
+    elif handoff.value("refused_at") or handoff.value("picked_up_at") or handoff.value("delivered_at"):
         order = ("CARRIED_BY", "FROM", "TO")
     else:
         order = ("FROM", "CARRIED_BY", "TO")

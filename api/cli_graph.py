@@ -1,0 +1,230 @@
+"""Commands that make and keep a graph: template, load, verify, copy, rebuild, config, serve, neo4j."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api import settings
+from api.cli_options import Command, Graph, Json, Viewer
+from api.output import print_json, progress, say, table
+from api.render import SCHEMA_VERSION, verification_json
+from graph import naming
+from graph.copying import copy as copy_graph
+from graph.errors import NotPermitted, UsageError
+from graph.store import BATCH
+from graph.verify import verify as verify_graph
+from loaders import pipeline
+from loaders import template as templates
+
+
+def template(folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("bundle"), json: Json = False) -> int:
+    """Write empty CSV files of the bundle, with a data dictionary that explains every column."""
+    written = templates.write(folder)
+    if json:
+        print_json({"schema_version": SCHEMA_VERSION, "files": [str(path) for path in written]})
+    else:
+        say(f"{len(written)} files in {folder}; what each column means is in {folder / 'data-dictionary.txt'}")
+    return 0
+
+
+def load(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders: CSV bundle, EPCIS 2.0 JSON-LD.")] = None,
+    graph: Graph = None,
+    steward: Annotated[str | None, typer.Option(metavar="ORG", help="Who says so, whatever the data says.")] = None,
+    author: Annotated[str | None, typer.Option(help="Who loads. [env VEINTRACE_AUTHOR]")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; needs no graph.")] = False,
+    batch: Annotated[int, typer.Option(min=1, max=BATCH, help="Most claims in one commit.")] = BATCH,
+    ignore_field: Annotated[list[str] | None, typer.Option(help="Event field that takes no part in event hashes.")] = None,
+    close: Annotated[
+        str | None, typer.Option(metavar="LOAD", help="Close a load that was killed and will not be repeated.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Load files: each item gets a verdict, what is refused goes to quarantine, the rest lands."""
+    if close:
+        return _close(graph, close, author, json)
+    if not paths:
+        raise UsageError("name a file or folder to load")
+    options = pipeline.Options(
+        steward=naming.steward(steward or settings.value("VEINTRACE_STEWARD")),
+        forced=steward is not None,
+        author=author or settings.author(),
+        batch_size=batch,
+        quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
+        ignore=frozenset(ignore_field or ()),
+    )
+    with progress("loading", "bytes", json) as advance:
+        if dry_run:
+            report = pipeline.dry_run(paths, options, advance)
+        else:
+            pipeline.files_of(paths)
+            store = settings.open_store(graph, create=True)
+            try:
+                report = pipeline.load(store, paths, options, advance)
+            finally:
+                store.close()
+    if json:
+        print_json(report.as_dict())
+    else:
+        say(*_told(report))
+    totals = report.totals
+    return 3 if totals.refused or totals.conflicts else 0
+
+
+def _close(graph: str | None, load_id: str, author: str | None, json: bool) -> int:
+    store = settings.open_store(graph)
+    try:
+        commit = pipeline.close_load(store, load_id, author or settings.author())
+    finally:
+        store.close()
+    if json:
+        print_json({"schema_version": SCHEMA_VERSION, "load_id": load_id, "commit": commit.number})
+    else:
+        say(f"load {load_id} closed by commit {commit.number}")
+    return 0
+
+
+def _told(report: pipeline.LoadReport) -> list[str]:
+    """A load's summary for people."""
+    columns = ("read", "added", "changed", "unchanged", "refused", "conflicts", "stubs")
+    rows = [(Path(f.path).name, *(f.counts.as_dict()[c] for c in columns)) for f in report.files if f.counts.read]
+    totals = report.totals.as_dict()
+    lines = table(("file", *columns), [*rows, ("all", *(totals[c] for c in columns))])
+    where = f"commits {report.commits[0]} to {report.commits[1]}" if report.commits else "nothing new to write"
+    lines.append(f"{'dry run' if report.dry_run else where}; steward {report.steward} where the data names none")
+    lines += [f"note: {count} x {note}" for note, count in sorted(report.notes.items())]
+    for refused in report.refused[:20]:
+        field = f" {refused['field']}={refused['value']!r}" if refused["field"] else ""
+        lines.append(f"refused {refused['file']} {refused['at']}{field}: {refused['reason']}; {refused['repair']}")
+    if report.refused_total > 20:
+        lines.append(f"... {report.refused_total - 20} more refused")
+    if report.quarantine:
+        lines.append(f"refused items are in {report.quarantine}: mend them there and load that file")
+    return lines
+
+
+def verify(graph: Graph = None, json: Json = False) -> int:
+    """Check that the graph fits its log: the chain of commits, their claims, and every row that stands."""
+    store = settings.open_store(graph)
+    try:
+        with progress("verifying", "claims", json) as advance:
+            found = verify_graph(store, advance)
+    finally:
+        store.close()
+    if json:
+        print_json(verification_json(found))
+    else:
+        say(
+            f"{found.commits} commits, {found.claims} claims, digest {found.digest or '-'}: {'holds' if found.ok else 'DOES NOT HOLD'}"
+        )
+        say(*(f"{fault['kind']} {fault['at']}: {fault['reason']}" for fault in found.faults))
+    return 0 if found.ok else 5
+
+
+def copy(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="Graph to copy from (URL).")],
+    target: Annotated[str, typer.Argument(metavar="DST", help="Graph to copy to (URL); continued where it holds a beginning.")],
+    json: Json = False,
+) -> int:
+    """Copy a graph commit by commit, with numbers, times and hashes: backup, or move to Neo4j."""
+    origin = settings.open_store(source)
+    try:
+        destination = settings.open_store(target, create=True)
+        try:
+            with progress("copying", "claims", json) as advance:
+                head = copy_graph(origin, destination, advance)
+        finally:
+            destination.close()
+    finally:
+        origin.close()
+    number, digest = (head.number, head.digest) if head else (0, f"{0:064x}")
+    if json:
+        print_json({"schema_version": SCHEMA_VERSION, "commits": number, "digest": digest})
+    else:
+        say(f"{number} commits, digest {digest}")
+    return 0
+
+
+def rebuild(graph: Graph = None, json: Json = False) -> int:
+    """Compute what stands again from the log of claims alone."""
+    store = settings.open_store(graph)
+    try:
+        store.rebuild()
+        head = store.head()
+    finally:
+        store.close()
+    number, digest = (head.number, head.digest) if head else (0, f"{0:064x}")
+    if json:
+        print_json({"schema_version": SCHEMA_VERSION, "commits": number, "digest": digest})
+    else:
+        say(f"rebuilt from {number} commits, digest {digest}")
+    return 0
+
+
+def config(json: Json = False) -> int:
+    """Print the settings in force; secrets are masked."""
+    rows = settings.shown()
+    if json:
+        print_json({"schema_version": SCHEMA_VERSION, "settings": rows})
+    else:
+        say(*table(("setting", "value", "from", "for"), [tuple(row.values()) for row in rows]))
+    return 0
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; without --viewer loopback only.")] = "127.0.0.1",
+    graph: Graph = None,
+    viewer: Viewer = None,
+) -> int:
+    """Serve GraphQL and its query page for one viewer; without --viewer all-seeing, on loopback only."""
+    from api.app import serve as run
+
+    if viewer is None and host not in ("127.0.0.1", "localhost", "::1"):
+        raise NotPermitted("without --viewer the service sees everything and listens on loopback only; name a viewer", host=host)
+    store = settings.open_store(graph)
+    if viewer is not None:
+        naming.steward(viewer)
+    run(store, host, port, viewer)
+    return 0
+
+
+def neo4j(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Bolt port on 127.0.0.1.")] = 7687,
+    data: Annotated[Path, typer.Option(help="Folder that keeps the graph.")] = Path("neo4j-data"),
+) -> int:
+    """Start a local Neo4j for development (needs a JDK and Maven) and keep it until interrupted."""
+    from api.neo4j_server import LocalNeo4j
+
+    data.mkdir(parents=True, exist_ok=True)
+    with LocalNeo4j(data.resolve(), port) as server:
+        say(f"Neo4j answers at {server.uri}; use it with --graph {server.uri}, stop it with Ctrl-C")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            say("stopping")
+    return 0
+
+
+COMMANDS = (
+    Command(template, "template", ("veintrace template bundle",)),
+    Command(
+        load,
+        "load",
+        ("veintrace load --dry-run bundle", "veintrace load bundle --steward HOSPITAL", "veintrace load events.jsonld --json"),
+    ),
+    Command(verify, "verify", ("veintrace verify",)),
+    Command(
+        copy,
+        "copy",
+        (
+            "veintrace copy sqlite:///veintrace.db neo4j://127.0.0.1:7687",
+            "veintrace copy sqlite:///veintrace.db sqlite:///backup.db",
+        ),
+    ),
+    Command(rebuild, "rebuild", ("veintrace rebuild",)),
+    Command(config, "config", ("veintrace config",)),
+    Command(serve, "serve", ("veintrace serve --port 8000", "veintrace serve --viewer HOSPITAL")),
+    Command(neo4j, "neo4j", ("veintrace neo4j --port 7687",)),
+)

@@ -1,0 +1,35 @@
+"""Options that several commands share, and the shape in which modules list their commands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for scripts.")]
+Graph = Annotated[
+    str | None,
+    typer.Option(
+        "--graph", metavar="URL", help="sqlite:///path or neo4j://host:port. [env VEINTRACE_GRAPH, default sqlite:///veintrace.db]"
+    ),
+]
+Viewer = Annotated[str | None, typer.Option("--viewer", metavar="ORG", help="See only what this organisation says.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="WHEN", help="What was known then: a commit number, an instant, or a token of an answer."),
+]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its function, and what Typer is told of it."""
+
+    function: Callable[..., int]
+    name: str
+    examples: tuple[str, ...]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of `Typer.command`."""
+        text = "  \n".join(f"`{example}`" for example in self.examples)
+        return {"name": self.name, "epilog": f"Examples:\n\n{text}"}

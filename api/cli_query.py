@@ -1,0 +1,181 @@
+"""Commands that ask: lineage, recall, history, find."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api import page, render, settings
+from api.cli_options import AsOf, Command, Graph, Json, Viewer
+from api.output import print_json, say, table
+from api.tree import Tree, name_of
+from graph.errors import UsageError
+from graph.model import MODELS
+from graph.view import View
+from queries.lineage import Completeness
+from queries.lineage import lineage as ask_lineage
+from queries.recall import Recall
+from queries.recall import period as window
+from queries.recall import recall as ask_recall
+
+
+class Way(StrEnum):
+    """Directions of a lineage."""
+
+    UP = "up"
+    DOWN = "down"
+    BOTH = "both"
+
+
+@contextmanager
+def _view(graph: str | None, viewer: str | None, as_of: str | None) -> Iterator[View]:
+    store = settings.open_store(graph)
+    try:
+        yield settings.make_view(store, viewer, as_of)
+    finally:
+        store.close()
+
+
+def lineage(
+    identifier: Annotated[str, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., a local number, an id.")],
+    direction: Annotated[Way, typer.Option(help="What it was made from (up), what was made of it (down), or both.")] = Way.UP,
+    depth: Annotated[int | None, typer.Option(min=0, help="Most steps of making.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only records of this kind (repeat for several).")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the lineage as one printable page.")] = None,
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> int:
+    """Show all that a record was made from, or all that was made of it, with everything that acted on these."""
+    unknown = [name for name in kind or () if name not in MODELS]
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} is no kind of record; one of {', '.join(MODELS)}")
+    with _view(graph, viewer, as_of) as view:
+        found = ask_lineage(view, [view.resolve(identifier)], direction.value, depth=depth, kinds=kind or ())
+        if html:
+            html.write_text(page.lineage_page(view, found), encoding="utf-8")
+        if json:
+            print_json(render.lineage_json(view, found))
+        else:
+            say(*Tree(found, render.parties_of(view, found.records.values())).lines())
+            say(_complete(found.completeness, view))
+            if html:
+                say(f"written to {html}")
+    return 0 if found.completeness.whole else 6
+
+
+def _complete(completeness: Completeness, view: View) -> str:
+    """One line that says how whole an answer is."""
+    scope = "complete within your rights" if view.viewer else "complete"
+    told = f"{completeness.total} records, {completeness.depth_reached} steps of making deep"
+    if completeness.whole:
+        return f"{told}; {scope}"
+    return f"{told}; NOT COMPLETE: {', '.join(completeness.reasons)}"
+
+
+def recall(
+    identifiers: Annotated[list[str], typer.Argument(help="What is bad: lots, donors, steps, handoffs, containers.")],
+    since: Annotated[str | None, typer.Option(metavar="WHEN", help="Of containers: what was inside from then on.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Of containers: what was inside until then.")] = None,
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> int:
+    """Find everything made of or touched by something, who has it now, in what state, and whom to call."""
+    with _view(graph, viewer, as_of) as view:
+        roots = [view.resolve(identifier) for identifier in identifiers]
+        found = ask_recall(view, roots, period=window(since, until))
+        if json:
+            print_json(render.recall_json(view, found))
+        else:
+            say(*_recalled(view, found))
+    return 0 if found.reached is not None else 6
+
+
+def _recalled(view: View, found: Recall) -> list[str]:
+    holders = {holder for holder in found.custodian.values() if holder}
+    joins = view.joined(holders)
+    parties = view.records(joins) if joins else {}
+    rows = []
+    for record in found.lineage.records.values():
+        if record.id in found.custodian and record.kind != "Container":
+            holder = found.custodian[record.id]
+            party = parties.get(min(joins[holder])) if holder else None
+            contact = party.value("contact") if party else None
+            rows.append((name_of(record), render.label(party) if party else None, found.status[record.id], contact))
+        elif record.kind == "Person":
+            rows.append((name_of(record), None, "reached", None))
+    lines = table(("reached", "held by", "status", "call"), sorted(rows, key=str))
+    if found.reached is None:
+        return [*lines, f"NOT COMPLETE ({', '.join(found.lineage.completeness.reasons)}): this is a part, more may be reached"]
+    reached = found.reached
+    scope = " within your rights" if view.viewer else ""
+    return [*lines, f"complete{scope}: {reached.materials} materials ({reached.doses} doses), {reached.persons} persons"]
+
+
+def history(
+    identifier: Annotated[str, typer.Argument(help="Any identifier of the record.")],
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> int:
+    """Show every claim ever made about a record: who said what, when, and where it is written."""
+    with _view(graph, viewer, as_of) as view:
+        record = view.resolve(identifier)
+        told = render.history_json(view, record, view.history(view.joined([record])))
+    if json:
+        print_json(told)
+        return 0
+    for claim in told["claims"]:
+        where = f"commit {claim['commit']}, {claim['time'][:19]}Z, " if "commit" in claim else ""
+        say(f"{claim['steward']} ({where}{claim['source']} {claim['at']})")
+        say(*(f"    {path} = {value}" for path, value in claim["values"].items()))
+    return 0
+
+
+def find(
+    identifier: Annotated[str, typer.Argument(help="An identifier or label (a GTIN, a donation number, an eventID).")],
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> int:
+    """Find the records that carry an identifier or label."""
+    with _view(graph, viewer, as_of) as view:
+        ids = view.find(identifier)
+        records = view.records(view.joined(ids)) if ids else {}
+        told = render.find_json(view, [records[record] for record in ids])
+    if json:
+        print_json(told)
+    elif ids:
+        rows = [(m["kind"], m["label"], m["steward"], m["id"]) for m in told["matches"]]
+        say(*table(("kind", "label", "steward", "id"), rows))
+    else:
+        say("no match")
+    return 0 if ids else 4
+
+
+COMMANDS = (
+    Command(
+        lineage,
+        "lineage",
+        (
+            "veintrace lineage DOSE-1",
+            "veintrace lineage lot:VEC-7@vectorworks --direction down --json",
+            "veintrace lineage DOSE-1 --html dose.html",
+        ),
+    ),
+    Command(
+        recall,
+        "recall",
+        ("veintrace recall lot:VEC-7@vectorworks", "veintrace recall FREEZER-2 --since 2024-03-01 --until 2024-03-02"),
+    ),
+    Command(history, "history", ("veintrace history DOSE-1", "veintrace history DOSE-1 --as-of 3 --json")),
+    Command(find, "find", ("veintrace find DOSE-1", "veintrace find '=A99991712345600' --json")),
+)

@@ -1,0 +1,64 @@
+"""Printing: one JSON object on stdout for machines, plain text for people, sentences on stderr for errors."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from graph.errors import TraceError
+
+
+def print_json(answer: Any) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def say(*lines: str) -> None:
+    """Lines for people on stdout."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def fail(error: TraceError, as_json: bool) -> int:
+    """Tell an error the way the caller reads; returns its exit status."""
+    if as_json:
+        print_json({"error": error.as_dict()})
+    else:
+        sys.stderr.write(f"veintrace: {error.message}\n")
+    return error.exit_status
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """A plain table, columns as wide as they need to be."""
+    cells = [[str(cell) if cell is not None else "-" for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+@contextmanager
+def progress(what: str, unit: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar with rate and remaining time on stderr, on a terminal only; yields what to call with (done, all)."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def advance(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f} {unit}/s" if speed else "")
+
+        yield advance
