@@ -5,8 +5,8 @@ import sys
 import traceback
 from typing import Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from api import cli_graph, cli_query
 from api.output import fail
@@ -35,11 +35,13 @@ def run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         return _status(app(args=arguments, prog_name="veintrace", standalone_mode=False))
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except (click.UsageError, click.Abort) as error:
-        message = error.format_message() if isinstance(error, click.UsageError) else "stopped"
-        return fail(UsageError(message), as_json)
+    except TyperException as error:
+        message = error.format_message()
+        return fail(UsageError(f"{message} (veintrace --help tells how)"), as_json) if message else 2
+    except typer.Abort:
+        return fail(UsageError("stopped"), as_json)
     except TraceError as error:
         return fail(error, as_json)
     except BrokenPipeError:

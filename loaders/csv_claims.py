@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from graph import identifiers, naming, times
 from graph.claims import RETRACTED, Claim, Evidence, Fields, canonical_json, relation_path
+from graph.errors import InvalidIdentifier
 from graph.identifiers import Identifier
 from graph.model import CLASSES, CONTAINER, CONTENT, MODELS, RELATIONS, refs
 from loaders import csv_cells
@@ -90,12 +91,23 @@ def _index(header: list[str], name: str) -> int | None:
     return header.index(name) if name in header else None
 
 
+class _Named(NamedTuple):
+    """A record as a cell names it: the identifier, its text, and the id that it gives if it is a key."""
+
+    identifier: Identifier
+    text: str
+    record: str
+
+
 @lru_cache(maxsize=131_072)
-def _named(cls: str, text: str, steward: str) -> tuple[Identifier, str]:
-    """The identifier of a record of a class, and the id a key gives it. Raises `Unfit`."""
-    with csv_cells.fitting():
+def _named(cls: str, text: str, steward: str) -> _Named:
+    """The record of a class that a text names, a bare number being the steward's. Raises `Unfit`."""
+    try:
         found = identifiers.parse(text, cls=cls, assigner=steward)
-    return found, identifiers.record_id(cls, found)
+    except InvalidIdentifier as error:
+        raise Unfit(error.code, error.reason, error.repair) from None
+    text = found.text
+    return _Named(found, text, identifiers.keyed_id(cls, text))
 
 
 def _classed(classes: tuple[str, ...], text: str) -> tuple[str, str]:
@@ -118,10 +130,10 @@ _OBJECT_UNLESS_SAID = (RELATIONS["INPUT_TO"].source, RELATIONS["OUTPUT"].target)
 def _referred(classes: tuple[str, ...], text: str, steward: str) -> tuple[str, str]:
     """`(id, key)` of the record that a cell names. Raises `Unfit`."""
     cls, bare = _classed(classes, text)
-    found, record = _named(cls, bare, steward)
-    if not found.is_key:
-        raise Unfit("INVALID_IDENTIFIER", f"a {found.scheme} may name several records", "give an identifier of one thing")
-    return record, found.text
+    named = _named(cls, bare, steward)
+    if not named.identifier.is_key:
+        raise Unfit("INVALID_IDENTIFIER", f"several records may carry {named.text}", "give an identifier of one thing")
+    return named.record, named.text
 
 
 class _Records:
@@ -179,29 +191,31 @@ class _Records:
         """The id the row's claim is made under; `fields` and `names` take in its identifiers.
 
         A row without a key has its own id within its steward, computed from what it says."""
-        found = []
-        texts = [("id", cells[self._id])] if self._id is not None and cells[self._id] else []
-        if self._identifiers is not None and cells[self._identifiers]:
-            texts += [("identifiers", text.strip()) for text in cells[self._identifiers].split("|") if text.strip()]
-        for column, text in texts:
+        found: list[_Named] = []
+        for column, text in self._identifiers_told(cells):
             try:
-                identifier, record = _named(*_classed((self._class,), text), steward)
+                found.append(_named(*_classed((self._class,), text), steward))
             except Unfit as unfit:
                 problems.append(unfit.at(column, text))
-                continue
-            if len(texts) == 1 and identifier.is_key:
-                names[record] = identifier.text
-                return record
-            found.append(identifier)
-        if any(identifier.is_key for identifier in found):
-            draft = Draft.of(steward, self._class, found)
+        if len(found) == 1 and found[0].identifier.is_key:
+            names[found[0].record] = found[0].text
+            return found[0].record
+        if any(named.identifier.is_key for named in found):
+            draft = Draft.of(steward, self._class, [named.identifier for named in found])
             fields.update(draft.fields)
             names.update(draft.names)
             return draft.record
-        fields.update({f"is {identifier.text}": True for identifier in found})
+        fields.update({f"is {named.text}": True for named in found})
         record = identifiers.keyed_id(self._class, f"row of {steward}\n{canonical_json(fields).decode()}")
         names[record] = None
         return record
+
+    def _identifiers_told(self, cells: list[str]) -> list[tuple[str, str]]:
+        """`(column, text)` of the identifiers that a row gives its record."""
+        told = [("id", cells[self._id])] if self._id is not None and cells[self._id] else []
+        if self._identifiers is not None and cells[self._identifiers]:
+            told += [("identifiers", text) for part in cells[self._identifiers].split("|") if (text := part.strip())]
+        return told
 
 
 class _Relations:

@@ -8,7 +8,7 @@ import io
 import unicodedata
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Protocol
 
 from graph.errors import UnreadableSource
 from loaders.items import Problem, Refused
@@ -29,6 +29,14 @@ class Row(NamedTuple):
     cells: list[str]
 
 
+class _Reader(Protocol):
+    """What `csv.reader` returns."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+
+
 class Rows:
     """The rows of one CSV file; the file is open while they are iterated over.
 
@@ -37,22 +45,22 @@ class Rows:
     def __init__(self, path: Path, known: Collection[str], needed: Collection[str] = ()) -> None:
         self.path, self._known, self._needed = path, known, needed
         self.header: list[str] = []
-        self._file: io.TextIOWrapper | None = None
+        self._file: io.BufferedReader | None = None
         self._line = ""
 
     @property
     def position(self) -> int:
         """How many bytes of the file have been read."""
-        return self._file.buffer.tell() if self._file and not self._file.closed else 0
+        return self._file.tell() if self._file and not self._file.closed else 0
 
     def __iter__(self) -> Iterator[Row | Refused]:
         """Rows in order, blank ones left out. `header` is known before the first. Raises `UnreadableSource`."""
         csv.field_size_limit(LONGEST_LINE)
-        with self.path.open("rb") as raw:
-            self._check_encoding(raw.read(4))
-            raw.seek(0)
-            self._file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-            yield from self._rows(csv.reader(self._lines(self._file), strict=True))
+        with self.path.open("rb") as self._file:
+            self._check_encoding(self._file.read(4))
+            self._file.seek(0)
+            text = io.TextIOWrapper(self._file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+            yield from self._rows(csv.reader(self._lines(text), strict=True))
 
     def _lines(self, file: io.TextIOWrapper) -> Iterator[str]:
         number = 0
@@ -63,7 +71,7 @@ class Rows:
             self._line = line
             yield line
 
-    def _rows(self, reader: "csv._reader") -> Iterator[Row | Refused]:
+    def _rows(self, reader: _Reader) -> Iterator[Row | Refused]:
         self.header = self._checked_header(reader)
         width = len(self.header)
         line = reader.line_num + 1
@@ -98,10 +106,12 @@ class Rows:
         if start[:2] == b"PK":
             self._unreadable("line 1", "it is a workbook or archive, not CSV", "save the sheet as CSV UTF-8")
 
-    def _checked_header(self, reader: "csv._reader") -> list[str]:
+    def _checked_header(self, reader: _Reader) -> list[str]:
         repair = f"the columns of {self.path.name} are {', '.join(self._known)} (`veintrace template` writes them)"
         try:
-            header = [name.strip() for name in next(reader, [])]
+            header = [name.strip() for name in next(reader)]
+        except StopIteration:
+            header = []
         except csv.Error as error:
             self._unreadable("line 1", f"its header is not CSV: {error}", repair)
         if not any(header):
