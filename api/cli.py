@@ -40,15 +40,13 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         message = error.format_message()
         return fail(UsageError(f"{message} (veintrace --help tells how)"), as_json) if message else 2
-    except typer.Abort:
-        return fail(UsageError("stopped"), as_json)
     except TraceError as error:
         return fail(error, as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return fail(UsageError("stopped"), as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return fail(TraceError("stopped before it was done"), as_json)
     except Exception as error:
         if os.environ.get("VEINTRACE_DEBUG"):
             traceback.print_exc()

@@ -1,5 +1,6 @@
 """Commands that make and keep a graph: template, load, verify, copy, rebuild, config, serve, neo4j."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -115,9 +116,8 @@ def verify(graph: Graph = None, json: Json = False) -> int:
     if json:
         print_json(verification_json(found))
     else:
-        say(
-            f"{found.commits} commits, {found.claims} claims, digest {found.digest or '-'}: {'holds' if found.ok else 'DOES NOT HOLD'}"
-        )
+        outcome = "holds" if found.ok else "DOES NOT HOLD"
+        say(f"{found.commits} commits, {found.claims} claims, digest {found.digest or '-'}: {outcome}")
         say(*(f"{fault['kind']} {fault['at']}: {fault['reason']}" for fault in found.faults))
     return 0 if found.ok else 5
 
@@ -150,7 +150,8 @@ def rebuild(graph: Graph = None, json: Json = False) -> int:
     """Compute what stands again from the log of claims alone."""
     store = settings.open_store(graph)
     try:
-        store.rebuild()
+        with progress("rebuilding", "claims", json) as advance:
+            store.rebuild(advance)
         head = store.head()
     finally:
         store.close()
@@ -177,33 +178,46 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; without --viewer loopback only.")] = "127.0.0.1",
     graph: Graph = None,
     viewer: Viewer = None,
+    json: Json = False,
 ) -> int:
     """Serve GraphQL and its query page for one viewer; without --viewer all-seeing, on loopback only."""
     from api.app import serve as run
 
     if viewer is None and host not in ("127.0.0.1", "localhost", "::1"):
         raise NotPermitted("without --viewer the service sees everything and listens on loopback only; name a viewer", host=host)
-    store = settings.open_store(graph)
     if viewer is not None:
         naming.steward(viewer)
-    run(store, host, port, viewer)
+    store = settings.open_store(graph)
+    try:
+        sees = f"as {viewer} sees it" if viewer else "seeing everything"
+        _tell(f"http://{host}:{port}/", f"the query page, {sees}; GraphQL is under /graphql", json)
+        run(store, host, port, viewer)
+    finally:
+        store.close()
     return 0
+
+
+def _tell(url: str, what: str, json: bool) -> None:
+    """Say where something answers, before it does until it is interrupted."""
+    if json:
+        print_json({"schema_version": SCHEMA_VERSION, "url": url})
+    else:
+        say(f"{url} is {what}; Ctrl-C stops it")
 
 
 def neo4j(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Bolt port on 127.0.0.1.")] = 7687,
     data: Annotated[Path, typer.Option(help="Folder that keeps the graph.")] = Path("neo4j-data"),
+    json: Json = False,
 ) -> int:
     """Start a local Neo4j for development (needs a JDK and Maven) and keep it until interrupted."""
     from api.neo4j_server import LocalNeo4j
 
     data.mkdir(parents=True, exist_ok=True)
     with LocalNeo4j(data.resolve(), port) as server:
-        say(f"Neo4j answers at {server.uri}; use it with --graph {server.uri}, stop it with Ctrl-C")
-        try:
+        _tell(server.uri, "a Neo4j for --graph", json)
+        with suppress(KeyboardInterrupt):
             server.wait()
-        except KeyboardInterrupt:
-            say("stopping")
     return 0
 
 

@@ -10,8 +10,9 @@ import typer
 
 from api import page, render, settings
 from api.cli_options import AsOf, Command, Graph, Json, Viewer
+from api.holders import held
 from api.output import print_json, say, table
-from api.tree import Tree, name_of
+from api.tree import Tree, disagreements
 from graph.errors import UsageError
 from graph.model import MODELS
 from graph.view import View
@@ -62,7 +63,7 @@ def lineage(
             print_json(render.lineage_json(view, found))
         else:
             say(*Tree(found, render.parties_of(view, found.records.values())).lines())
-            say(_complete(found.completeness, view))
+            say(*disagreements(found), _complete(found.completeness, view))
             if html:
                 say(f"written to {html}")
     return 0 if found.completeness.whole else 6
@@ -98,19 +99,8 @@ def recall(
 
 
 def _recalled(view: View, found: Recall) -> list[str]:
-    holders = {holder for holder in found.custodian.values() if holder}
-    joins = view.joined(holders)
-    parties = view.records(joins) if joins else {}
-    rows = []
-    for record in found.lineage.records.values():
-        if record.id in found.custodian and record.kind != "Container":
-            holder = found.custodian[record.id]
-            party = parties.get(min(joins[holder])) if holder else None
-            contact = party.value("contact") if party else None
-            rows.append((name_of(record), render.label(party) if party else None, found.status[record.id], contact))
-        elif record.kind == "Person":
-            rows.append((name_of(record), None, "reached", None))
-    lines = table(("reached", "held by", "status", "call"), sorted(rows, key=str))
+    rows = [(row.name, row.holder, row.status, row.call) for row in held(view, found)]
+    lines = table(("reached", "held by", "status", "call"), rows)
     if found.reached is None:
         return [*lines, f"NOT COMPLETE ({', '.join(found.lineage.completeness.reasons)}): this is a part, more may be reached"]
     reached = found.reached

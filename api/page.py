@@ -1,5 +1,6 @@
 """A lineage as one HTML page: printable, without network or script, readable without colours."""
 
+from collections.abc import Sequence
 from html import escape
 
 from api import render
@@ -12,10 +13,15 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #111; background: #fff }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 pre { font: 13px/1.5 ui-monospace, monospace; overflow-x: auto; background: #f6f6f6; padding: 1rem; border: 1px solid #ccc }
-table { border-collapse: collapse; width: 100%; font-size: 13px } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem;
-border-bottom: 1px solid #bbb } th { border-bottom: 2px solid #333 } .warn { border-left: 6px solid #d55e00; padding-left: .8rem }
-code { font-size: 12px; overflow-wrap: anywhere } a:focus { outline: 3px solid #0072b2 }
-@media print { body { margin: 0; max-width: none } pre { white-space: pre-wrap; border: 0; padding: 0 } tr { break-inside: avoid } }
+table { border-collapse: collapse; width: 100%; font-size: 13px }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #bbb; overflow-wrap: anywhere }
+th { border-bottom: 2px solid #333 }
+.warn { border-left: 6px solid #d55e00; padding-left: .8rem }
+pre:focus { outline: 3px solid #0072b2 }
+@media print {
+  body { margin: 0; max-width: none } tr { break-inside: avoid }
+  pre { white-space: pre-wrap; border: 0; padding: 0; font-size: 9px }
+}
 """
 
 
@@ -29,7 +35,7 @@ def lineage_page(view: View, found: Lineage) -> str:
         f"<h1>Lineage of {escape(roots)}</h1>",
         _standing(view, found),
         "<h2>Tree</h2>",
-        f"<pre>{escape(chr(10).join(Tree(found, parties).lines()))}</pre>",
+        f'<pre tabindex="0">{escape(chr(10).join(Tree(found, parties).lines()))}</pre>',
         "<h2>Events in order of time</h2>",
         _rows(("When (UTC)", "What", "Who", "On", "Evidence"), [_event(e, found, parties, evidence) for e in events]),
         _disagreements(found),
@@ -64,7 +70,7 @@ def _event(event: Record, found: Lineage, parties: dict[str, Record], evidence: 
     return when(event), str(event.value("type") or event.kind) + failed + marks, who(event, parties), on, said
 
 
-def _rows(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,10 +1,11 @@
 """A lineage as a tree for people: what each material was made from, step by step, with times and organisations."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from api.render import label
 from graph import times
+from graph.model import CONTAINER
 from graph.record import Record
 from queries.lineage import Lineage, Relation
 
@@ -48,16 +49,20 @@ def who(record: Record, parties: Mapping[str, Record]) -> str:
 class Tree:
     """Lines of a lineage tree. A record already shown is named again but not repeated."""
 
-    def __init__(self, found: Lineage, parties: Mapping[str, Record], acts: bool = True) -> None:
-        self._found, self._parties, self._acts = found, parties, acts
+    def __init__(self, found: Lineage, parties: Mapping[str, Record], hidden: Collection[str] = ()) -> None:
+        """`hidden` are types of steps left out, such as packings, where they only acted on something."""
+        self._found, self._parties, self._hidden = found, parties, hidden
         self._shown: set[str] = set()
         self._lines: list[str] = []
         self._up = found.direction != "down"
         self._next: dict[str, list[Relation]] = defaultdict(list)
         self._acting: dict[str, list[str]] = defaultdict(list)
+        self._containers: dict[str, list[str]] = defaultdict(list)
         for relation in found.relations:
             if relation.type in ("INPUT_TO", "OUTPUT"):
                 self._next[relation.target if self._up else relation.source].append(relation)
+            elif relation.role == CONTAINER and relation.source in found.records:
+                self._containers[relation.target].append(label(found.records[relation.source]))
         for event, objects in found.acted_on.items():
             for record in objects:
                 self._acting[record].append(event)
@@ -76,9 +81,11 @@ class Tree:
     def _title(self, record: Record) -> str:
         if record.kind in ("Step", "Handoff"):
             what = str(record.value("type") or record.kind).replace("_", " ")
+            if record.id in self._containers:
+                what += f" ({', '.join(self._containers[record.id])})"
             parts = [what, when(record), who(record, self._parties), self._marks(record)]
             return "  ".join(part for part in parts if part)
-        return f"{name_of(record)}{self._marks(record)}"
+        return "  ".join(part for part in (name_of(record), self._marks(record)) if part)
 
     def _marks(self, record: Record) -> str:
         marks = []
@@ -90,16 +97,15 @@ class Tree:
             marks.append("parties disagree")
         if record.stub and record.kind is None:
             marks.append("known by reference only")
-        return f" [{'; '.join(marks)}]" if marks else ""
+        return f"[{'; '.join(marks)}]" if marks else ""
 
     def _below(self, record: str, indent: str) -> None:
         children = self._children(record)
         for at, (child, prefix) in enumerate(children):
             last = at == len(children) - 1
             seen = child in self._shown
-            self._lines.append(
-                f"{indent}{'└─ ' if last else '├─ '}{prefix}{self._title(self._found.records[child])}{' (see above)' if seen else ''}"
-            )
+            branch, again = "└─ " if last else "├─ ", "  (see above)" if seen else ""
+            self._lines.append(f"{indent}{branch}{prefix}{self._title(self._found.records[child])}{again}")
             if not seen:
                 self._shown.add(child)
                 if prefix != "· ":
@@ -109,9 +115,20 @@ class Tree:
         """What made it (or what it went into), then what acted on it, in order of time."""
         ends = {relation.source if self._up else relation.target for relation in self._next.get(record, ())}
         onward = sorted((end for end in ends if end in self._found.records), key=self._moment)
-        acting = [e for e in self._acting.get(record, ()) if self._acts and e not in ends]
+        records = self._found.records
+        acting = [e for e in self._acting.get(record, ()) if e not in ends and records[e].value("type") not in self._hidden]
         return [(end, "") for end in onward] + [(event, "· ") for event in sorted(set(acting), key=self._moment)]
 
     def _moment(self, record: str) -> tuple[int, str]:
         span = self._found.records[record].span
         return (span[0] if span else 2**62, record)
+
+
+def disagreements(found: Lineage) -> list[str]:
+    """A line for each value that stewards state differently, the party that answers for it first."""
+    lines = []
+    for record in found.records.values():
+        for told in record.disagreements:
+            said = ", ".join(f"{word['steward']} says {word['value']}" for word in told["values"])
+            lines.append(f"disagreement on {told['field']} of {name_of(record)}: {said}")
+    return lines

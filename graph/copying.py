@@ -1,13 +1,8 @@
 """Copying a graph: its commits are made again, one by one, in another store; numbers, times, authors and hashes stay."""
 
-from collections.abc import Callable
-
 from graph.errors import VerificationFailed
 from graph.replay import with_claims
-from graph.store import Batch, Commit, Store
-
-Progress = Callable[[int, int], None]
-"""Called with (claims done, claims in all)."""
+from graph.store import Batch, Commit, Progress, Store
 
 
 def copy(source: Store, target: Store, progress: Progress | None = None) -> Commit | None:

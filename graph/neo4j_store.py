@@ -13,9 +13,9 @@ from graph import neo4j_cypher as q
 from graph.claims import Edge, Evidence, class_of, from_body
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.neo4j_write import Run, Writer, cypher
-from graph.replay import paired
+from graph.replay import paired, watched
 from graph.sqlite_schema import code_of
-from graph.store import SCHEMA_VERSION, Applied, Batch, Commit, Direction, LogEntry, Reached, Scope, State
+from graph.store import SCHEMA_VERSION, Applied, Batch, Commit, Direction, LogEntry, Progress, Reached, Scope, State
 from graph.walk import MAKING, with_joined
 
 _PAGE = 5_000
@@ -124,7 +124,7 @@ class Neo4jStore:
         applied: Applied = self._writing(work)
         return applied
 
-    def rebuild(self) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         self._mark(True)
         with self._session(WRITE_ACCESS) as session:
             for statement in (
@@ -133,7 +133,7 @@ class Neo4jStore:
                 "MATCH (:Record)-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 10000 ROWS",
             ):
                 session.run(cypher(statement)).consume()
-        for commit, claims in paired(list(self.commits()), self.claims()):
+        for commit, claims in paired(watched(list(self.commits()), progress), self.claims()):
             batch = Batch.of(commit, claims)
 
             def work(run: Run, batch: Batch = batch, number: int = commit.number) -> None:

@@ -1,10 +1,10 @@
 """Commits together with their claims, as they are read from a log to make them again (copy, verify, rebuild)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from graph.claims import Claim
-from graph.store import Commit, LogEntry, Store
+from graph.store import Commit, LogEntry, Progress, Store
 
 
 def with_claims(store: Store, since: int = 0, until: int | None = None) -> Iterator[tuple[Commit, list[Claim]]]:
@@ -23,3 +23,13 @@ def paired(commits: Iterable[Commit], entries: Iterable[LogEntry]) -> Iterator[t
             claims = [entry.claim for entry in told]
             number, told = next(logged, (None, iter(())))
         yield commit, claims
+
+
+def watched(commits: Sequence[Commit], progress: Progress | None) -> Iterator[Commit]:
+    """The same commits; as each is done `progress` is told how many claims are."""
+    done, total = 0, sum(commit.claims for commit in commits)
+    for commit in commits:
+        yield commit
+        done += commit.claims
+        if progress:
+            progress(done, total)

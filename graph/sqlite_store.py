@@ -12,6 +12,7 @@ import orjson
 from graph import ledger, standing
 from graph.claims import Edge, Evidence, class_of, from_body
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
+from graph.replay import watched
 from graph.sqlite_schema import (
     APPLICATION_ID,
     CODES,
@@ -32,6 +33,7 @@ from graph.store import (
     Commit,
     Direction,
     LogEntry,
+    Progress,
     Reached,
     Scope,
     State,
@@ -139,9 +141,9 @@ class SqliteStore:
             Writer(connection).write(plan)
         return plan.applied
 
-    def rebuild(self) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         with self._writing() as connection:
-            Writer(connection).rebuild(list(self.commits()), self.claims())
+            Writer(connection).rebuild(watched(list(self.commits()), progress), self.claims())
 
     # -- the log
 

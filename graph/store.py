@@ -5,7 +5,7 @@ fields (`State`), the relations (`Edge`), and the identifier texts. Every row of
 commits, so any read can be made `as of` a commit; and carries its steward, so any read can be kept to some stewards.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
@@ -21,6 +21,8 @@ BATCH = 20_000
 
 Direction = Literal["up", "down"]
 Verdict = Literal["unchanged", "conflict", "changed", "added"]
+Progress = Callable[[int, int], None]
+"""Called with (claims done, claims in all)."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class Store(Protocol):
     def projection(self) -> Iterator[tuple[str, ...]]:
         """Every row of what stands or stood, as texts in ascending order: what `rebuild` must reproduce."""
 
-    def rebuild(self) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         """Compute what stands again from the log alone, in place of what was there."""
 
     def close(self) -> None:

@@ -7,11 +7,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from graph.copying import Progress
 from graph.errors import TraceError
 from graph.replay import with_claims
 from graph.sqlite_store import SqliteStore
-from graph.store import Batch, Commit, Store
+from graph.store import Batch, Commit, Progress, Store
 
 _MOST_FAULTS = 20
 

@@ -5,7 +5,7 @@ kind a record file has `id` (the identifier used first), `identifiers` (more, se
 `recorded_at` and `retract`; a relation file has `source`, `target` and the relation's properties. `contained_in.csv`
 (`content,container,from,to`) is shorthand for packing and unpacking steps. Where a column may name records of several
 classes, the class goes before the identifier: `person/P-1`; what goes into or comes out of a step is an object unless
-it says otherwise. Columns that begin with `_` are ignored.
+it says otherwise. Columns that begin with `_` are ignored (but `_unread`, which the quarantine writes).
 """
 
 from collections.abc import Iterator

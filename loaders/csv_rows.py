@@ -15,8 +15,8 @@ from loaders.items import Problem, Refused
 
 LONGEST_LINE = 2**20
 """Most characters of a line, and of a cell."""
-SURPLUS = "_surplus"
-"""The quarantine's column for cells beyond the header's."""
+UNREAD = "_unread"
+"""The quarantine's column for the text of a row whose cells are a guess; while it is not empty the row is refused."""
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _QUOTES = 'write a quote inside a cell twice, and quote the whole cell: "12"" tube"'
@@ -74,6 +74,7 @@ class Rows:
     def _rows(self, reader: _Reader) -> Iterator[Row | Refused]:
         self.header = self._checked_header(reader)
         width = len(self.header)
+        unread = self.header.index(UNREAD) if UNREAD in self.header else None
         line = reader.line_num + 1
         while True:
             try:
@@ -90,8 +91,10 @@ class Rows:
                 continue
             if len(values) != width:
                 yield self._wrong_length(at, values)
-            elif not joined.isprintable() and (problems := self._unprintable(values)):
-                yield Refused(at, tuple(problems), self._raw(values))
+            elif not joined.isprintable() and (refused := self._unprintable(at, values)):
+                yield refused
+            elif unread is not None and values[unread]:
+                yield self._not_mended(at, values, values[unread])
             else:
                 yield Row(at, [value.strip() for value in values])
 
@@ -131,39 +134,45 @@ class Rows:
 
     # -- one row
 
-    def _raw(self, values: list[str]) -> dict[str, str]:
+    def _raw(self, values: list[str], unread: str = "") -> dict[str, str]:
         """A row as the quarantine keeps it: by column, with bytes that are not UTF-8 read as Latin-1."""
         raw = dict(zip(self.header, map(shown, values), strict=False))
-        if surplus := values[len(self.header) :]:
-            raw[SURPLUS] = ",".join(map(shown, surplus))
-        return raw
+        return {**raw, UNREAD: unread} if unread else raw
 
     def _misquoted(self, at: str, error: csv.Error) -> Refused:
         if "unexpected end" in str(error) or "field larger" in str(error):
             self._unreadable(at, "a quote is opened in this row and not closed; nothing was read from here on", _QUOTES)
-        problem = Problem("", shown(self._line)[:200].rstrip(), "BAD_QUOTES", f"its quotes are not those of CSV ({error})", _QUOTES)
-        return Refused(at, (problem,), self._raw(next(csv.reader([self._line]), [])))
+        text = shown(self._line).rstrip("\r\n")
+        problem = Problem("", text[:200], "BAD_QUOTES", f"its quotes are not those of CSV ({error})", _QUOTES)
+        return Refused(at, (problem,), self._raw(next(csv.reader([self._line]), []), text))
 
     def _wrong_length(self, at: str, values: list[str]) -> Refused:
         reason = f"the row has {len(values)} cells, the header {len(self.header)}"
         repair = "quote a cell that holds a comma; add or remove cells"
-        return Refused(at, (Problem("", ",".join(map(shown, values))[:200], "WRONG_LENGTH", reason, repair),), self._raw(values))
+        text = ",".join(map(shown, values)) or "empty"
+        return Refused(at, (Problem("", text[:200], "WRONG_LENGTH", reason, repair),), self._raw(values, text))
 
-    def _unprintable(self, values: list[str]) -> list[Problem]:
+    def _not_mended(self, at: str, values: list[str], text: str) -> Refused:
+        repair = f"put every part of it into its column, then empty {UNREAD}"
+        problem = Problem(UNREAD, text[:200], "NOT_MENDED", "this text is not yet in the columns for certain", repair)
+        return Refused(at, (problem,), self._raw(values))
+
+    def _unprintable(self, at: str, values: list[str]) -> Refused | None:
         """What is wrong with characters that people do not write: bytes that are not UTF-8, control characters."""
-        problems = []
+        problems, guessed = [], []
         for name, value in zip(self.header, values, strict=True):
             try:
                 value.encode("utf-8", "surrogateescape").decode()
             except UnicodeDecodeError as error:
                 reason = f"byte {error.start + 1} of the cell is 0x{error.object[error.start]:02X}, which is not UTF-8"
                 problems.append(Problem(name, shown(value)[:200], "BAD_ENCODING", reason, "save the file as UTF-8"))
+                guessed.append(shown(value))
                 continue
             control = next((c for c in value if unicodedata.category(c) == "Cc" and c not in "\t\r\n"), None)
             if control is not None:
                 reason = f"it holds the control character U+{ord(control):04X}"
                 problems.append(Problem(name, value[:200], "CONTROL_CHARACTER", reason, "remove it"))
-        return problems
+        return Refused(at, tuple(problems), self._raw(values, "; ".join(guessed))) if problems else None
 
 
 def shown(text: str) -> str:

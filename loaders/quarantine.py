@@ -1,55 +1,80 @@
-"""What was refused, in the format it came in, with the reasons beside it: mend it and load it again."""
+"""What was refused, in the format it came in, with the reasons beside it: mend it and load the folder it is in."""
 
 import csv
 import io
 import json
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TextIO
 
 from loaders import csv_bundle
+from loaders.csv_rows import UNREAD
 from loaders.items import Problem, Refused
 
-_NOTES = ("_at", "_field", "_reason", "_repair")
+NOTES = (UNREAD, "_at", "_field", "_reason", "_repair")
+"""Columns added to refused rows. The loader ignores all but the first, which must be emptied before a row is read."""
 
 
 class Quarantine:
-    """The refused items of one file; the file is made with the first of them, under the folder of its load."""
+    """The refused items of one source file: a file of the same name in `folder`, made with the first of them.
 
-    def __init__(self, source: Path, load_id: str, folder: Path | None) -> None:
-        self._source = source
-        self._path = folder / f"{load_id}.{source.name}" if folder else None
-        self._rows: csv.DictWriter[str] | None = None
+    Another file of that name in the same load gets a number before it, which tells the loader nothing: `2.material.csv`."""
+
+    def __init__(self, source: Path, folder: Path | None, taken: set[str]) -> None:
+        self.path: Path | None = None
+        self._source, self._folder, self._taken = source, folder, taken
         self._file: TextIO | None = None
-        self._events = 0
+        self._rows: csv.DictWriter[str] | None = None
+        self._events: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "Quarantine":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            if self._events:
+                self._file.write('\n]}, "veintrace:refused": ')
+                json.dump(self._events, self._file, ensure_ascii=False, indent=1)
+                self._file.write("}\n")
+            self._file.close()
 
     def add(self, item: Refused) -> None:
-        """Keep one refused item."""
-        if self._path is None or item.raw is None:
+        """Keep one refused item, where there is anything of it to keep."""
+        if self._folder is None or item.raw is None:
             return
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("w", encoding="utf-8", newline="")
-        if csv_bundle.kind_of(self._source) and self._source.suffix.lower() == ".csv":
+            self.path = self._folder / self._name()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("w", encoding="utf-8", newline="")
+        if csv_bundle.kind_of(self._source):
             self._add_row(item, self._file)
         else:
             self._add_event(item, self._file)
 
+    def _name(self) -> str:
+        name, number = self._source.name, 1
+        while name in self._taken:
+            number += 1
+            name = f"{number}.{self._source.name}"
+        self._taken.add(name)
+        return name
+
     def _add_row(self, item: Refused, file: TextIO) -> None:
         if self._rows is None:
-            with self._source.open(encoding="utf-8-sig", errors="replace", newline="") as source:
-                header = [name.strip() for name in next(csv.reader(source), [])]
-            columns = [name for name in header if name not in _NOTES]
-            self._rows = csv.DictWriter(file, [*columns, *_NOTES], extrasaction="ignore", lineterminator="\n")
+            with self._source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
+                header = [name.strip() for name in next(csv.reader(source))]
+            columns = [name for name in header if name not in NOTES]
+            self._rows = csv.DictWriter(file, [*columns, *NOTES], extrasaction="ignore", lineterminator="\n")
             self._rows.writeheader()
         told = (item.at, *(_together(item.problems, name) for name in ("field", "reason", "repair")))
-        self._rows.writerow({**item.raw, **dict(zip(_NOTES, told, strict=True))})
+        self._rows.writerow({**item.raw, **dict(zip(NOTES[1:], told, strict=True))})
 
     def _add_event(self, item: Refused, file: TextIO) -> None:
+        """Events go into a document as they were; its member `veintrace:refused` says what is wrong with each."""
         file.write(",\n" if self._events else self._opening())
-        self._events += 1
-        note = [{"at": item.at, "field": p.field, "reason": p.reason, "repair": p.repair} for p in item.problems]
-        raw: Any = {**item.raw, "veintrace:refused": note} if isinstance(item.raw, dict) else item.raw
-        file.write(json.dumps(raw, ensure_ascii=False))
+        file.write(json.dumps(item.raw, ensure_ascii=False))
+        problems = [{"field": p.field, "reason": p.reason, "repair": p.repair} for p in item.problems]
+        self._events.append({"event": len(self._events), "was_at": item.at, "problems": problems})
 
     def _opening(self) -> str:
         """The head of an EPCIS document with the contexts of the original."""
@@ -58,15 +83,6 @@ class Quarantine:
         head = io.StringIO()
         json.dump({"@context": context, "type": "EPCISDocument", "schemaVersion": "2.0"}, head, ensure_ascii=False)
         return head.getvalue()[:-1] + ', "epcisBody": {"eventList": [\n'
-
-    def close(self) -> Path | None:
-        """Finish the file; returns its path, None where nothing was refused."""
-        if self._file is None:
-            return None
-        if self._events:
-            self._file.write("\n]}}\n")
-        self._file.close()
-        return self._path
 
 
 def _together(problems: tuple[Problem, ...], name: str) -> str:

@@ -1,0 +1,68 @@
+"""Which files a load is made of, in what format, and the hash of each."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from graph.errors import UsageError
+from graph.model import MODELS, RELATIONS
+from loaders import csv_bundle
+
+_EPCIS = frozenset((".json", ".jsonld"))
+NAME_IT = (
+    "name a CSV file after its kind or relation ("
+    + ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
+    + "), or give .json, .jsonld"
+)
+"""How to name a file that can be loaded."""
+
+
+def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
+    """The loadable files among `paths` and, for folders, below them; organisations first, for their time zones.
+
+    What lies below `apart` (the quarantine) is left out, unless a path leads into it. Raises `UsageError` for a path
+    that is missing, holds nothing that can be loaded, or whose name tells no format."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist; check the spelling", path=str(path))
+        below = [file for file in _below(path, apart) if format_of(file)] if path.is_dir() else [path]
+        if not below:
+            raise UsageError(f"{path} holds no file that can be loaded; {NAME_IT}", path=str(path))
+        found += below
+    for path in found:
+        if format_of(path) is None:
+            raise UsageError(f"{path}: its name tells no format; {NAME_IT}", path=str(path))
+    once = {path.resolve(): path for path in reversed(found)}
+    return sorted(once.values(), key=lambda path: (csv_bundle.kind_of(path) != "Organization", found.index(path)))
+
+
+def strays(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
+    """CSV files below folders whose names tell no kind: a misspelt name must not go unnoticed."""
+    below = (file for path in paths if path.is_dir() for file in _below(path, apart))
+    return [file for file in below if file.suffix.lower() == ".csv" and format_of(file) is None]
+
+
+def _below(folder: Path, apart: Path | None) -> list[Path]:
+    """The files below a folder in order of their names, hidden ones left out."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    root = apart.resolve() if apart else None
+    if root is None or folder.resolve().is_relative_to(root):
+        return sorted(files)
+    return sorted(path for path in files if not path.resolve().is_relative_to(root))
+
+
+def format_of(path: Path) -> str | None:
+    """`csv` or `epcis` by a file's name; None for any other."""
+    if path.suffix.lower() in _EPCIS:
+        return "epcis"
+    return "csv" if csv_bundle.kind_of(path) else None
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file. Raises `UsageError` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None

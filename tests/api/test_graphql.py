@@ -1,0 +1,243 @@
+"""GraphQL: answers, limits, errors, loaders, and a schema that only grows."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, build_schema, find_breaking_changes
+from starlette.testclient import TestClient
+
+from api.app import make_app
+from api.graphql_records import TYPES
+from api.schema import schema
+from graph.errors import DeadlineExceeded
+from graph.model import MODELS, RELATIONS, refs
+from graph.sqlite_store import SqliteStore
+from graph.store import Deadline
+from loaders.pipeline import Options, load
+
+SDL = Path(__file__).parents[2] / "api" / "schema.graphql"
+CHAIN = 40
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
+    """A chain of steps, told by one organisation, and one record of another."""
+    folder = tmp_path_factory.mktemp("chain")
+    made = [f"M-{at}" for at in range(CHAIN + 1)]
+    (folder / "material.csv").write_text("id,steward\n" + "".join(f"{m},H\n" for m in made) + "OTHER,B\n")
+    steps = "".join(f"S-{at},processing,2024-01-01T10:00:{at:02d}Z,LAB,H\n" for at in range(CHAIN))
+    (folder / "step.csv").write_text("id,type,started_at,performed_by,steward\n" + steps)
+    (folder / "input_to.csv").write_text("source,target,steward\n" + "".join(f"M-{at},S-{at},H\n" for at in range(CHAIN)))
+    (folder / "output.csv").write_text("source,target,steward\n" + "".join(f"S-{at},M-{at + 1},H\n" for at in range(CHAIN)))
+    opened = SqliteStore(tmp_path_factory.mktemp("graph") / "graph.db", create=True)
+    load(opened, [folder], Options(author="tester", quarantine=folder / "quarantine"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ask(store: SqliteStore) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Sends a query as an all-seeing viewer and returns the answer's JSON."""
+    with TestClient(make_app(store, None)) as client:
+
+        def send(query: str, **variables: Any) -> dict[str, Any]:
+            answer: dict[str, Any] = client.post("/graphql", json={"query": query, "variables": variables}).json()
+            return answer
+
+        yield send
+
+
+def code(answer: dict[str, Any]) -> str:
+    """The code of an answer's first error."""
+    return str(answer["errors"][0]["extensions"]["code"])
+
+
+def test_the_checked_in_schema_is_that_of_the_code() -> None:
+    assert SDL.read_text(encoding="utf-8") == schema.as_str() + "\n"
+
+
+def test_the_code_breaks_nothing_of_the_checked_in_schema() -> None:
+    assert find_breaking_changes(build_schema(SDL.read_text(encoding="utf-8")), schema._schema) == []
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_graphql_type_has_the_fields_nullability_and_descriptions_of_the_model(kind: str) -> None:
+    made = schema._schema.get_type(kind)
+    assert isinstance(made, GraphQLObjectType)
+    named = refs(kind)
+    for name, info in MODELS[kind].model_fields.items():
+        column = info.alias or name
+        first, *rest = column.split("_")
+        field = made.fields[first + "".join(word.title() for word in rest)] if column != "attributed_to" else made.fields["about"]
+        several = column in named and not RELATIONS[named[column].relation].single
+        assert isinstance(field.type, GraphQLNonNull) == several, column
+        if column != "attributed_to":
+            assert field.description == info.description, column
+
+
+def test_every_record_type_is_a_record() -> None:
+    record = schema._schema.get_type("Record")
+    assert isinstance(record, GraphQLInterfaceType)
+    assert {t.name for t in schema._schema.get_possible_types(record)} == {*TYPES, "Stub"}
+
+
+def test_pages_of_an_answer_follow_each_other_without_gap_or_repeat(ask: Callable[..., dict[str, Any]]) -> None:
+    query = """query($after: String) { lineage(id: "M-40@H") { completeness { total }
+      records(first: 7, after: $after) { totalCount pageInfo { hasNextPage endCursor } edges { node { id } } } } }"""
+    seen: list[str] = []
+    after = None
+    while True:
+        page = ask(query, after=after)["data"]["lineage"]["records"]
+        seen += [edge["node"]["id"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert len(seen) == len(set(seen)) == page["totalCount"] == 2 * CHAIN + 1
+    assert seen == sorted(seen)
+
+
+def test_a_page_with_nested_records_costs_a_constant_number_of_store_calls(
+    ask: Callable[..., dict[str, Any]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("get", "known", "neighbours", "reach", "history", "find"):
+        original = getattr(SqliteStore, name)
+
+        def counted(self: SqliteStore, *args: Any, _name: str = name, _original: Any = original) -> Any:
+            calls.append(_name)
+            return _original(self, *args)
+
+        monkeypatch.setattr(SqliteStore, name, counted)
+    query = """query($first: Int!) { lineage(id: "M-40@H") { records(first: $first) { edges { node {
+      label evidence(first: 2) { at } ... on Step { performedBy { label } inputs(first: 2) { label } outputs(first: 2) { label } } } } } } }"""
+    counts = []
+    for first in (5, 80):
+        calls.clear()
+        assert "errors" not in ask(query, first=first)
+        counts.append(len(calls))
+    assert counts[1] <= counts[0] + 2
+
+
+def test_a_short_nested_query_of_64000_leaves_is_refused_before_it_runs(
+    ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touched(*_: Any) -> None:
+        raise AssertionError("the store was read")
+
+    monkeypatch.setattr(SqliteStore, "head", touched)
+    query = '{ lineage(id: "x") { records(first: 40) { edges { node { ... on Step { inputs(first: 40) { evidence(first: 40) { at } } } } } } } }'
+    answer = ask(query)
+    assert code(answer) == "QUERY_TOO_COSTLY"
+    assert answer["errors"][0]["extensions"]["found"] == 64_000
+
+
+@pytest.mark.parametrize(
+    ("query", "limit"),
+    [
+        ("{ " + " ".join(f'a{at}: node(id: "x") {{ id }}' for at in range(31)) + " }", "aliases"),
+        ('{ record(id: "x") { ... on Step { ' + "inputs(first: 1) { ... on Material { outputOf(first: 1) { ... on Step { " * 7 + "id" + " } } } }" * 7 + " } } }", "depth"),
+        ('query($n: Int = 60000) { history(id: "x", first: $n) { edges { cursor } } }', "cost"),
+    ],
+)
+def test_each_limit_is_named(ask: Callable[..., dict[str, Any]], query: str, limit: str) -> None:
+    answer = ask(query)
+    assert answer["errors"][0]["extensions"]["limit"] == limit
+
+
+def test_too_many_tokens_are_refused_while_reading(ask: Callable[..., dict[str, Any]]) -> None:
+    assert code(ask("{ " + "__typename " * 2_100 + "}")) == "INVALID_QUERY"
+
+
+def test_an_unknown_identifier_is_an_error_with_code_and_field(ask: Callable[..., dict[str, Any]]) -> None:
+    answer = ask('{ record(id: "NOTHING") { id } }')
+    assert code(answer) == "UNKNOWN_IDENTIFIER"
+    assert answer["errors"][0]["extensions"]["identifier"] == "NOTHING"
+
+
+def test_an_unforeseen_failure_is_masked(ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("patient Smith")
+
+    monkeypatch.setattr(SqliteStore, "head", broken)
+    answer = ask('{ record(id: "M-1@H") { id } }')
+    assert "Smith" not in str(answer)
+    assert code(answer) == "TRACE_ERROR"
+
+
+def test_a_viewer_is_answered_from_its_own_claims_alone(store: SqliteStore) -> None:
+    with TestClient(make_app(store, "B")) as client:
+
+        def send(query: str) -> dict[str, Any]:
+            answer: dict[str, Any] = client.post("/graphql", json={"query": query}).json()
+            return answer
+
+        hidden, never = (send(f'{{ record(id: "{text}") {{ id }} }}') for text in ("M-1@H", "M-999@H"))
+        assert str(hidden).replace("M-1@H", "") == str(never).replace("M-999@H", "")
+        history = send('{ history(id: "OTHER") { edges { node { commit time steward } } } }')
+        assert history["data"]["history"]["edges"] == [{"node": {"commit": None, "time": None, "steward": "B"}}]
+        as_of = send('{ lineage(id: "OTHER") { asOf { commit hash time token } completeness { total } } }')["data"]["lineage"]
+        assert as_of["completeness"]["total"] == 1
+        assert as_of["asOf"]["commit"] is None
+        assert len(as_of["asOf"]["token"]) == 32
+
+
+def test_a_query_over_its_deadline_is_stopped(
+    ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch, store: SqliteStore
+) -> None:
+    monkeypatch.setattr(Deadline, "over", lambda self: True)
+    assert code(ask('{ record(id: "M-1@H") { id } }')) == DeadlineExceeded.code
+
+
+def test_resolvers_leave_the_event_loop_free(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[bool] = set()
+    original = SqliteStore.reach
+
+    def watched(self: SqliteStore, *args: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+            threads.add(True)
+        except RuntimeError:
+            threads.add(False)
+        return original(self, *args)
+
+    monkeypatch.setattr(SqliteStore, "reach", watched)
+    with TestClient(make_app(store, None)) as client:
+        assert client.post("/graphql", json={"query": '{ lineage(id: "M-3@H") { events } }'}).json()["data"]["lineage"]["events"] == 0
+    assert threads == {False}
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "said"),
+    [
+        (b"{", "application/json", "not JSON"),
+        (b"[]", "application/json", "query"),
+        (b'{"query": 5}', "application/json", "query"),
+        (b"query", "text/plain", "application/json"),
+        (b'{"query": "' + b"x" * 300_000 + b'"}', "application/json", "bytes"),
+    ],
+)
+def test_a_bad_request_says_what_is_wrong_with_it(store: SqliteStore, content: bytes, kind: str, said: str) -> None:
+    with TestClient(make_app(store, None)) as client:
+        answer = client.post("/graphql", content=content, headers={"content-type": kind})
+    assert answer.status_code == 400
+    assert said in answer.json()["errors"][0]["message"]
+
+
+def test_the_service_tells_that_it_is_up_and_ready(store: SqliteStore) -> None:
+    with TestClient(make_app(store, None)) as client:
+        assert client.get("/health").json() == {"status": "up"}
+        assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_the_query_page_needs_no_network(store: SqliteStore) -> None:
+    with TestClient(make_app(store, None)) as client:
+        page = client.get("/graphql", headers={"accept": "text/html"})
+        script = client.get("/query.js")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http://" not in page.text + script.text
+    assert "https://" not in page.text + script.text
+    assert inspect.cleandoc(page.text).startswith("<!doctype html>")
