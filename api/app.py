@@ -99,7 +99,13 @@ class _Door:
         except TraceError as error:
             status, body = error.http_status, {"errors": [_told(error)]}
         codes = [error["extensions"]["code"] for error in body.get("errors", [])]
-        line = {"event": "graphql", "request": request_id, "status": status, "errors": codes, "ms": round((monotonic() - begun) * 1000)}
+        line = {
+            "event": "graphql",
+            "request": request_id,
+            "status": status,
+            "errors": codes,
+            "ms": round((monotonic() - begun) * 1000),
+        }
         _log.info(orjson.dumps(line).decode())
         return _answer(body, status, request_id)
 

@@ -92,17 +92,24 @@ def _told(report: pipeline.LoadReport) -> list[str]:
     rows = [(Path(f.path).name, *(f.counts.as_dict()[c] for c in columns)) for f in report.files if f.counts.read]
     totals = report.totals.as_dict()
     lines = table(("file", *columns), [*rows, ("all", *(totals[c] for c in columns))])
-    where = f"commits {report.commits[0]} to {report.commits[1]}" if report.commits else "nothing new to write"
-    lines.append(f"{'dry run' if report.dry_run else where}; steward {report.steward} where the data names none")
+    outcome = "dry run, nothing was kept" if report.dry_run else _numbers(report.commits)
+    lines.append(f"{outcome}; steward {report.steward} where the data names none")
     lines += [f"note: {count} x {note}" for note, count in sorted(report.notes.items())]
     for refused in report.refused[:20]:
-        field = f" {refused['field']}={refused['value']!r}" if refused["field"] else ""
-        lines.append(f"refused {refused['file']} {refused['at']}{field}: {refused['reason']}; {refused['repair']}")
+        field = f", {refused['field']} {refused['value']!r}" if refused["field"] else ""
+        lines += [f"refused: {refused['file']} {refused['at']}{field}", f"    {refused['reason']}; {refused['repair']}"]
     if report.refused_total > 20:
         lines.append(f"... {report.refused_total - 20} more refused")
     if report.quarantine:
-        lines.append(f"refused items are in {report.quarantine}: mend them there and load that file")
+        lines.append(f"refused items are in {report.quarantine}: mend them there and load that folder")
     return lines
+
+
+def _numbers(commits: tuple[int, int] | None) -> str:
+    if commits is None:
+        return "nothing new to write"
+    first, last = commits
+    return f"commit {first}" if first == last else f"commits {first} to {last}"
 
 
 def verify(graph: Graph = None, json: Json = False) -> int:

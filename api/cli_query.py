@@ -125,7 +125,7 @@ def history(
     for claim in told["claims"]:
         where = f"commit {claim['commit']}, {claim['time'][:19]}Z, " if "commit" in claim else ""
         say(f"{claim['steward']} ({where}{claim['source']} {claim['at']})")
-        say(*(f"    {path} = {value}" for path, value in claim["values"].items()))
+        say(*(f"    {path.lstrip('.')} = {value}" for path, value in claim["values"].items()))
     return 0
 
 

@@ -155,7 +155,9 @@ class Stub(Record):
     pass
 
 
-@strawberry.type(description="A blood centre, hospital, biotech, CDMO, carrier or laboratory, or a department or site of one (`part_of`).")
+@strawberry.type(
+    description="A blood centre, hospital, biotech, CDMO, carrier or laboratory, or a department or site of one (`part_of`)."
+)
 class Organization(Record):
     name: str | None = said("name", "Name shown to people.")
     type: str | None = said("type", "What it is: an organisation of the network, or a department or site of one.")
@@ -178,7 +180,9 @@ class Person(Record):
     about: list[Record] = related("ABOUT", "up", "Observations, outcomes, consents and orders about this person.")
 
 
-@strawberry.type(description="One therapy order; its key is the chain-of-identity id. EPCIS business transaction, FHIR ServiceRequest.")
+@strawberry.type(
+    description="One therapy order; its key is the chain-of-identity id. EPCIS business transaction, FHIR ServiceRequest."
+)
 class Episode(Record):
     person: list[Record] = related("ABOUT", "down", "The patient the therapy is ordered for.")
     intent: str | None = said("intent", "Whose cells are the starting material.")
@@ -189,7 +193,9 @@ class Episode(Record):
     records: list[Record] = related("FOR_EPISODE", "up", "Materials and events of this order.")
 
 
-@strawberry.type(description="Starting material, intermediate, drug product, dose, sample, retain, or a lot of reagent, vector or media.")
+@strawberry.type(
+    description="Starting material, intermediate, drug product, dose, sample, retain, or a lot of reagent, vector or media."
+)
 class Material(Record):
     type: str | None = said("type", "What the material is in the process.")
     name: str | None = said("name", "Name shown to people.")
@@ -213,7 +219,9 @@ class Container(Record):
     subject_of: list[Record] = related("SUBJECT_OF", "down", "Steps and handoffs that acted on it.")
 
 
-@strawberry.type(description="One thing done: collection, processing, cryopreservation, packing, thaw, test, release, infusion, ...")
+@strawberry.type(
+    description="One thing done: collection, processing, cryopreservation, packing, thaw, test, release, infusion, ..."
+)
 class Step(Record):
     type: str | None = said(
         "type",
@@ -238,7 +246,9 @@ class Step(Record):
     subjects: list[Record] = related("SUBJECT_OF", "up", "What it acted on.")
 
 
-@strawberry.type(description="Custody moves from one department to another: a record, not an edge. It starts released and ends accepted.")
+@strawberry.type(
+    description="Custody moves from one department to another: a record, not an edge. It starts released and ends accepted."
+)
 class Handoff(Record):
     type: str | None = said("type", "Kind of handoff: shipment, internal transfer, or a CBV business step.")
     released_at: str | None = said("released_at", "When the giver released it: the handoff starts.")
@@ -265,9 +275,11 @@ class Handoff(Record):
     subjects: list[Record] = related("SUBJECT_OF", "up", "What is handed over.")
 
 
-@strawberry.type(description="A measured value about a person, material, container, step or handoff. EPCIS sensorElement, FHIR Observation.")
+@strawberry.type(
+    description="A measured value about a person, material, container, step or handoff. EPCIS sensorElement, FHIR Observation."
+)
 class Observation(Record):
-    about: list[Record] = related("ABOUT", "down", "What was measured: a record's identifier, with its class as in `person:P-1`.")
+    about: list[Record] = related("ABOUT", "down", "What was measured: a record's identifier, with its class as in `person/P-1`.")
     code: str | None = said("code", "What was measured, as a code (LOINC, SNOMED CT, GS1 measurement type) or word.")
     comparator: str | None = said("comparator", "`value` is a limit, not a reading.")
     value: float | None = said("value", "The value as given, in `unit`.")

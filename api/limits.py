@@ -49,7 +49,11 @@ def check(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str,
         root = schema.query_type
         assert root is not None
         cost += counting.leaves(schema, root, definition.selection_set, 1)
-    for name, found, limit in (("aliases", counting.aliases, MOST_ALIASES), ("depth", counting.deepest, MOST_DEPTH), ("cost", cost, MOST_LEAVES)):
+    for name, found, limit in (
+        ("aliases", counting.aliases, MOST_ALIASES),
+        ("depth", counting.deepest, MOST_DEPTH),
+        ("cost", cost, MOST_LEAVES),
+    ):
         if found > limit:
             raise QueryTooCostly(
                 f"this query has a {name} of {found:,}, the limit is {limit:,}; ask for less, or page with first and after",
@@ -100,7 +104,7 @@ class _Counting:
         named = get_named_type(field.type)
         if is_leaf_type(named) or node.selection_set is None:
             return times
-        return times * self.leaves(schema, named, node.selection_set, depth + 1)  # type: ignore[arg-type]
+        return times * self.leaves(schema, named, node.selection_set, depth + 1)
 
     def _times(self, name: str, field: GraphQLField, node: FieldNode) -> int:
         """How many entries the field can give: its `first`, or 1 where it gives no list."""

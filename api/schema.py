@@ -115,7 +115,10 @@ def _page(items: list[Item], first: int, after: str | None) -> tuple[list[tuple[
             start = int(base64.urlsafe_b64decode(after.encode()).decode().removeprefix("at:")) + 1
         except (ValueError, UnicodeDecodeError):
             raise UsageError(f"{after!r} is no cursor; give one of an answer", after=after) from None
-    chosen = [(base64.urlsafe_b64encode(f"at:{start + at}".encode()).decode(), item) for at, item in enumerate(items[start : start + first])]
+    chosen = [
+        (base64.urlsafe_b64encode(f"at:{start + at}".encode()).decode(), item)
+        for at, item in enumerate(items[start : start + first])
+    ]
     return chosen, PageInfo(has_next_page=start + first < len(items), end_cursor=chosen[-1][0] if chosen else None)
 
 

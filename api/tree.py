@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from api.render import label
 from graph import times
-from graph.model import CONTAINER
+from graph.model import CONTAINER, CONTENT
 from graph.record import Record
 from queries.lineage import Lineage, Relation
 
@@ -47,7 +47,9 @@ def who(record: Record, parties: Mapping[str, Record]) -> str:
 
 
 class Tree:
-    """Lines of a lineage tree. A record already shown is named again but not repeated."""
+    """Lines of a lineage tree. A record already shown is named again but not repeated.
+
+    Packings of other things in a container that held an object count as acts on that object; they are not drawn."""
 
     def __init__(self, found: Lineage, parties: Mapping[str, Record], hidden: Collection[str] = ()) -> None:
         """`hidden` are types of steps left out, such as packings, where they only acted on something."""
@@ -55,37 +57,67 @@ class Tree:
         self._shown: set[str] = set()
         self._lines: list[str] = []
         self._up = found.direction != "down"
-        self._next: dict[str, list[Relation]] = defaultdict(list)
-        self._acting: dict[str, list[str]] = defaultdict(list)
-        self._containers: dict[str, list[str]] = defaultdict(list)
+        self._makers: dict[str, set[str]] = defaultdict(set)
+        self._onward: dict[str, set[str]] = defaultdict(set)
+        self._containers: dict[str, set[str]] = defaultdict(set)
+        self._contents: dict[str, set[str]] = defaultdict(set)
+        self._moves: dict[str, set[tuple[str, int | None]]] = defaultdict(set)
+        self._inside: dict[str, set[str]] = defaultdict(set)
+        self._acting: dict[str, set[str]] = defaultdict(set)
         for relation in found.relations:
-            if relation.type in ("INPUT_TO", "OUTPUT"):
-                self._next[relation.target if self._up else relation.source].append(relation)
-            elif relation.role == CONTAINER and relation.source in found.records:
-                self._containers[relation.target].append(label(found.records[relation.source]))
+            self._note(relation)
         for event, objects in found.acted_on.items():
             for record in objects:
-                self._acting[record].append(event)
+                self._acting[record].add(event)
+
+    def _note(self, relation: Relation) -> None:
+        if relation.type in ("INPUT_TO", "OUTPUT"):
+            self._makers[relation.target].add(relation.source)
+            self._onward[relation.source].add(relation.target)
+        elif relation.role == CONTAINER:
+            self._containers[relation.target].add(relation.source)
+        elif relation.role == CONTENT:
+            self._contents[relation.target].add(relation.source)
+        elif relation.type == "CONTAINED_IN":
+            self._inside[relation.source].add(relation.target)
+            self._moves[relation.source] |= {(relation.target, relation.start), (relation.target, relation.end)}
 
     def lines(self) -> list[str]:
         """The tree, a line a record; cut with a note where it is very long."""
-        for root in self._found.roots:
-            if root in self._found.records:
-                self._lines.append(self._title(self._found.records[root]))
+        roots = [root for root in self._found.roots if root in self._found.records]
+        for root in roots:
+            self._lines.append(self._title(self._found.records[root]))
+            self._shown.add(root)
+            self._below(root, "")
+        if self._found.direction == "both":
+            self._up = False
+            for root in roots:
+                self._lines.append(f"and what was made of {self._title(self._found.records[root])}")
                 self._below(root, "")
+        self._lines += self._unconnected()
         if len(self._lines) > _MOST_LINES:
             more = len(self._lines) - _MOST_LINES
             return [*self._lines[:_MOST_LINES], f"... {more} more lines; see --json"]
         return self._lines
 
+    def _unconnected(self) -> list[str]:
+        """What the tree does not lead to, as where only some kinds were asked for."""
+        rest = (self._found.records[record] for record in self._found.records.keys() - self._shown)
+        drawn = sorted((record.id for record in rest if not self._drawn_beside(record)), key=self._moment)
+        return [self._title(self._found.records[record]) for record in drawn]
+
+    def _drawn_beside(self, record: Record) -> bool:
+        """Whether it stands in the line of a step, as containers do, or is of no interest here."""
+        return record.kind == "Container" or record.id in self._containers or record.value("type") in self._hidden
+
     def _title(self, record: Record) -> str:
-        if record.kind in ("Step", "Handoff"):
-            what = str(record.value("type") or record.kind).replace("_", " ")
-            if record.id in self._containers:
-                what += f" ({', '.join(self._containers[record.id])})"
-            parts = [what, when(record), who(record, self._parties), self._marks(record)]
-            return "  ".join(part for part in parts if part)
-        return "  ".join(part for part in (name_of(record), self._marks(record)) if part)
+        if record.kind not in ("Step", "Handoff"):
+            return "  ".join(part for part in (name_of(record), self._marks(record)) if part)
+        what = str(record.value("type") or record.kind).replace("_", " ")
+        holders = (self._found.records[holder] for holder in sorted(self._containers.get(record.id, ())))
+        within = ", ".join(label(holder) for holder in holders)
+        parts = [f"{what}: {within}" if within else what, when(record), who(record, self._parties), self._marks(record)]
+        return "  ".join(part for part in parts if part)
 
     def _marks(self, record: Record) -> str:
         marks = []
@@ -108,16 +140,39 @@ class Tree:
             self._lines.append(f"{indent}{branch}{prefix}{self._title(self._found.records[child])}{again}")
             if not seen:
                 self._shown.add(child)
-                if prefix != "· ":
+                if not prefix:
                     self._below(child, indent + ("   " if last else "│  "))
 
     def _children(self, record: str) -> list[tuple[str, str]]:
-        """What made it (or what it went into), then what acted on it, in order of time."""
-        ends = {relation.source if self._up else relation.target for relation in self._next.get(record, ())}
-        onward = sorted((end for end in ends if end in self._found.records), key=self._moment)
-        records = self._found.records
-        acting = [e for e in self._acting.get(record, ()) if e not in ends and records[e].value("type") not in self._hidden]
-        return [(end, "") for end in onward] + [(event, "· ") for event in sorted(set(acting), key=self._moment)]
+        """What made it (or what it went into), then what acted on it, in order of time. A person ends the walk."""
+        root = record in self._found.roots
+        ends = set((self._makers if self._up else self._onward).get(record, ()))
+        if self._found.records[record].kind == "Person" and not root:
+            ends = set()
+        if root:
+            ends |= self._found.acted_on.get(record, set())
+            ends |= {content for content, holders in self._inside.items() if record in holders}
+        onward = sorted(ends & self._found.records.keys(), key=self._moment)
+        acting = sorted((e for e in self._acting.get(record, set()) - ends if self._concerns(record, e)), key=self._moment)
+        return [(end, "") for end in onward] + [(event, "· ") for event in acting]
+
+    def _concerns(self, record: str, event: str) -> bool:
+        """Whether an act is worth a line: not of a hidden type, and no packing of something else beside it."""
+        told = self._found.records[event]
+        if told.value("type") in self._hidden:
+            return False
+        holders = self._containers.get(event)
+        if not holders or record in holders or told.span is None:
+            return True
+        moved, above = {record}, [record]
+        while above:
+            news = self._inside.get(above.pop(), set()) - moved
+            moved |= news
+            above += news
+        contents = self._contents.get(event, moved) & moved
+        return any(
+            (holder, moment) in self._moves.get(content, ()) for content in contents for holder in holders for moment in told.span
+        )
 
     def _moment(self, record: str) -> tuple[int, str]:
         span = self._found.records[record].span

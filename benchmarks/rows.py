@@ -1,7 +1,8 @@
 """A plain row-maker for measurements: one kind of autologous journey, over and over, as a CSV bundle.
 
-Each journey is 34 records of its own (8 materials, 22 steps, 2 handoffs, a person, an episode); lots, shippers and
-dewars are shared. The lineage of its dose has 41 records. No randomness: the same count gives the same bytes.
+Each journey is 35 records of its own (8 materials, 22 steps, 2 handoffs, a cassette, a person, an episode); lots are
+shared by 100 journeys, shippers and dewars used for 50 one after the other. The lineage of its dose has 41 records.
+No randomness: the same count gives the same bytes.
 """
 
 import csv
@@ -46,8 +47,8 @@ def write(folder: Path, journeys: int) -> dict[str, int]:
         for lot in _LOTS.values():
             _lot(out, f"{lot}-{shared}")
     for shared in range(max(1, journeys // 50)):
-        for kind in ("SHIPPER", "CASSETTE", "DEWAR"):
-            out.row("container", ("id", "type"), f"{kind}-{shared}", {"CASSETTE": "cassette"}.get(kind, kind.lower()))
+        for kind in ("SHIPPER", "DEWAR"):
+            out.row("container", ("id", "type"), f"{kind}-{shared}", kind.lower())
             out.records += 1
     for journey in range(journeys):
         _journey(out, journey)
@@ -93,10 +94,11 @@ def _journey(out: _Writer, n: int) -> None:
     at = _EPOCH + timedelta(hours=n // 50 * 24 * 30 + n % 50)
     hour = timedelta(hours=1)
     person, episode, shared = f"P-{n}", f"coi:COI-{n}", n // 50
-    shipper, cassette, dewar = (f"{kind}-{shared}" for kind in ("SHIPPER", "CASSETTE", "DEWAR"))
+    shipper, cassette, dewar = f"SHIPPER-{shared}", f"CASSETTE-{n}", f"DEWAR-{shared}"
+    out.row("container", ("id", "type"), cassette, "cassette")
     out.row("person", ("id", "role", "sex", "birth_year"), person, "donor_and_patient", "female", "1960")
     out.row("episode", ("id", "person", "intent"), episode, person, "autologous")
-    out.records, out.relations = out.records + 2, out.relations + 1
+    out.records, out.relations = out.records + 3, out.relations + 1
     at += timedelta(days=(n % 50) * 14)
 
     def step(name: str, type_: str, site: str) -> str:

@@ -170,7 +170,7 @@ def _special(text: str, cls: str, assigner: str | None) -> Identifier:
         return _linked(link) if link else Identifier("uri", text)
     if text.startswith("ni:///"):
         return Identifier("event_hash", text)
-    if (match := _PREFIXED.match(text)) and (found := _prefixed(text, *match.groups(), assigner)):
+    if (match := _PREFIXED.match(text)) and (found := _prefixed(text, match[1], match[2], assigner)):
         return found
     if _ABSOLUTE.match(text) and urlsplit(text).scheme in ("urn", "geo", "did", "tag", "info", "uuid"):
         return Identifier("uri", text)

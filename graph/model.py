@@ -207,7 +207,7 @@ class Observation(Record):
 
     CLASS = "observation"
     INSTANTS = ("observed_at", "started_at", "ended_at")
-    about: Text | None = _ref("ABOUT", "any", "What was measured: a record's identifier, with its class as in `person:P-1`.")
+    about: Text | None = _ref("ABOUT", "any", "What was measured: a record's identifier, with its class as in `person/P-1`.")
     code: Text | None = Field(None, description="What was measured, as a code (LOINC, SNOMED CT, GS1 measurement type) or word.")
     comparator: Literal["<", "<=", ">=", ">"] | None = Field(None, description="`value` is a limit, not a reading.")
     value: Number | None = Field(None, description="The value as given, in `unit`.")

@@ -1,4 +1,7 @@
-"""The store on Neo4j 5.26 and later: the present in plain sight, the log and the past beside it. Only this file imports the driver."""
+"""The store on Neo4j 5.26 and later: the present in plain sight, the log and the past beside it.
+
+Only this file imports the driver.
+"""
 
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -250,10 +253,10 @@ class Neo4jStore:
         rows = self._rows(
             scope,
             f"UNWIND $ids AS id MATCH (s:_State {{id: id}}) WHERE {q.stands('s', scope.stewards is not None)}"
-            " RETURN s.id, s.steward, s.doc, s.key",
+            " MATCH (n:Record {id: id}) RETURN s.id, s.steward, s.doc, s.key, n.joined",
             ids=list(ids),
         )
-        return [State(record, steward, standing.load(doc), key) for record, steward, doc, key in sorted(rows)]
+        return [State(record, steward, standing.load(doc), key, bool(joined)) for record, steward, doc, key, joined in sorted(rows)]
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
         seen = "x.since <= $commit" + (" AND x.steward IN $stewards" if scope.stewards is not None else "")
@@ -263,7 +266,7 @@ class Neo4jStore:
             f" OR EXISTS {{ MATCH (n)-[x]-() WHERE {seen} }} RETURN n.id, n.key",
             ids=list(ids),
         )
-        return {record: key for record, key in rows}
+        return {row[0]: row[1] for row in rows}
 
     def find(self, texts: Collection[str], scope: Scope) -> dict[str, list[str]]:
         rows = self._rows(
@@ -277,7 +280,14 @@ class Neo4jStore:
             found[text].append(record)
         return found
 
-    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
+    def neighbours(
+        self,
+        ids: Collection[str],
+        direction: Direction,
+        types: Collection[str],
+        scope: Scope,
+        period: tuple[int, int] | None = None,
+    ) -> list[Edge]:
         up, restricted = direction == "up", scope.stewards is not None
         return self._edges(scope, lambda past: q.neighbours(tuple(types), up, past, restricted), ids=list(ids))
 

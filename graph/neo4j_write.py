@@ -21,7 +21,7 @@ _KINDS = ":".join(MODELS)
 
 def cypher(text: str) -> LiteralString:
     """A statement put together from words of ours only; values are always parameters."""
-    return cast(LiteralString, text)
+    return cast(LiteralString, text)  # type: ignore[redundant-cast]
 
 
 class Writer:
@@ -177,9 +177,10 @@ class Writer:
 
     def _open_edges(self, edges: Iterable[Edge], commit: int) -> None:
         for type_, rows in _by_type(edges):
+            joined = ", a.joined = true" if type_ == "SAME_AS" else ""
             self._run(
                 f"UNWIND $rows AS row MATCH (a:Record {{id: row.source}}) MATCH (b:Record {{id: row.target}})"
-                f" CREATE (a)-[r:{type_}]->(b) SET r = row.properties, r.since = $commit, r.until = $forever",
+                f" CREATE (a)-[r:{type_}]->(b) SET r = row.properties, r.since = $commit, r.until = $forever{joined}",
                 rows=rows,
                 commit=commit,
                 forever=FOREVER,

@@ -143,8 +143,18 @@ class Record:
     @cached_property
     def span(self) -> tuple[int, int] | None:
         """First and last microsecond of an event: the earliest start and latest end anybody gives; None without a time."""
-        moments = [times.span(word[path]) for word in self.words.values() for path in _EVENT_TIMES if path in word]
-        return (min(start for start, _ in moments), max(end for _, end in moments)) if moments else None
+        spans = [span for word in self.words.values() if (span := event_span(word))]
+        return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None
+
+
+def event_span(fields: Mapping[str, Any]) -> tuple[int, int] | None:
+    """First and last microsecond of an event by one steward's fields; None where they give no time."""
+    moments = [times.span(fields[path]) for path in _EVENT_TIMES if path in fields]
+    if not moments:
+        return None
+    if len(moments) == 1:
+        return moments[0]
+    return min(start for start, _ in moments), max(end for _, end in moments)
 
 
 _EVENT_TIMES = (

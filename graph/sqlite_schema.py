@@ -2,6 +2,11 @@
 
 Rows of `state`, `edge` and `label` are valid for commits in [since, until). An edge's `type` is a code that also holds
 the role of a subject and whether the end of a making is a person; `SAME_AS` is stored from both ends.
+
+`node.joined` tells that somebody, at some commit, joined the id with another. `node.first` and `last` are the span of an
+event (UTC microseconds) where all who ever spoke of it gave the same (`dated` 1), and absent where nobody did (0) or
+they did not (2); `edge.first` repeats it on `SUBJECT_OF`, so that a container used for years is read by period. They are
+hints: they narrow what is read, and never decide what is answered.
 """
 
 from graph.claims import Edge
@@ -13,7 +18,9 @@ TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE commits (number INTEGER PRIMARY KEY, load_id TEXT NOT NULL, closes INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX commits_load ON commits (load_id, closes);
-CREATE TABLE node (nid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, since INTEGER NOT NULL);
+CREATE TABLE node (
+  nid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, since INTEGER NOT NULL,
+  joined INTEGER NOT NULL DEFAULT 0, dated INTEGER NOT NULL DEFAULT 0, first INTEGER, last INTEGER);
 CREATE INDEX node_since ON node (since);
 CREATE TABLE steward (sid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE commit_steward (sid INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (sid, number)) WITHOUT ROWID;
@@ -29,9 +36,10 @@ CREATE TABLE state (
   PRIMARY KEY (nid, sid, since)) WITHOUT ROWID;
 CREATE TABLE edge (
   src INTEGER NOT NULL, type INTEGER NOT NULL, dst INTEGER NOT NULL, sid INTEGER NOT NULL,
-  since INTEGER NOT NULL, until INTEGER NOT NULL, quantity REAL, unit TEXT,
+  since INTEGER NOT NULL, until INTEGER NOT NULL, quantity REAL, unit TEXT, first INTEGER,
   PRIMARY KEY (src, type, dst, sid, since)) WITHOUT ROWID;
 CREATE INDEX edge_up ON edge (dst, type, src, sid, since, until);
+CREATE INDEX edge_when ON edge (src, first) WHERE type IN (7, 9);
 CREATE TABLE label (
   text TEXT NOT NULL, nid INTEGER NOT NULL, sid INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
   PRIMARY KEY (text, nid, sid, since)) WITHOUT ROWID;

@@ -250,11 +250,14 @@ class SqliteStore:
     def get(self, ids: Collection[str], scope: Scope) -> list[State]:
         rows = self._rows(
             scope,
-            "SELECT node.id, steward.name, state.doc, node.key FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            "SELECT node.id, steward.name, state.doc, node.key, node.joined FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
             f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')} JOIN steward USING (sid)",
             [array(ids)],
         )
-        return [State(record, steward, standing.load(doc), key) for record, steward, doc, key in sorted(rows)]
+        return [
+            State(record, steward, standing.load(doc), key, bool(joined))
+            for record, steward, doc, key, joined in sorted(rows)
+        ]
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
         seen = f"since <= {scope.commit:d}"
@@ -282,21 +285,41 @@ class SqliteStore:
             found[text].append(record)
         return found
 
-    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
+    def neighbours(
+        self,
+        ids: Collection[str],
+        direction: Direction,
+        types: Collection[str],
+        scope: Scope,
+        period: tuple[int, int] | None = None,
+    ) -> list[Edge]:
         codes = ",".join(str(code) for type_ in types for code in CODES[type_])
-        near, _ = ("dst", "src") if direction == "up" else ("src", "dst")
+        near = "dst" if direction == "up" else "src"
+        asked = "FROM json_each(?) AS asked JOIN node ON node.id = asked.value JOIN edge"
+        select, visible = f"SELECT {_EDGE} {asked}", self._visible(scope, "edge")
+        if period is None or direction == "up":
+            rows = self._rows(
+                scope, f"{select} ON edge.{near} = node.nid AND edge.type IN ({codes}) AND {visible} {_ENDS}", [array(ids)]
+            )
+            return _edges(rows)
+        acts = f"ON edge.src = node.nid AND edge.type IN (7, 9) AND {visible}"
+        begun = f"edge.first BETWEEN {period[0]:d} - (SELECT value + 0 FROM meta WHERE name = 'longest') AND {period[1]:d}"
         rows = self._rows(
             scope,
-            f"SELECT {_EDGE} FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
-            f" JOIN edge ON edge.{near} = node.nid AND edge.type IN ({codes}) AND {self._visible(scope, 'edge')} {_ENDS}",
-            [array(ids)],
+            f"{select} ON edge.src = node.nid AND edge.type = 8 AND {visible} {_ENDS}"
+            f" UNION ALL {select} INDEXED BY edge_when {acts} AND {begun} {_ENDS}"
+            f" UNION ALL {select} INDEXED BY edge_when {acts} AND edge.first IS NULL {_ENDS}",
+            [array(ids)] * 3,
         )
         return _edges(rows)
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
-        roots, joins = with_joined(self, ids, scope)
+        roots, joins, first = set(ids), set[Edge](), list[Edge]()
         persons = {root for root in roots if class_of(root) == "person"}
-        first = self.neighbours(persons, direction, MAKING, scope) if persons else []
+        if persons:
+            twins, joins = with_joined(self, persons, scope)
+            roots, persons = roots | twins, persons | twins
+            first = self.neighbours(persons, direction, MAKING, scope)
         starts = roots - persons | {end for edge in first for end in (edge.source, edge.target)} - persons
         near, far = ("dst", "src") if direction == "up" else ("src", "dst")
         stop = TO_PERSON if direction == "up" else FROM_PERSON

@@ -8,6 +8,7 @@ import orjson
 from graph import ledger, standing
 from graph.claims import Edge
 from graph.replay import paired
+from graph.sqlite_hints import Hints
 from graph.sqlite_schema import FOREVER, PROJECTED, PROJECTION, SAME_AS, SAME_AS_REVERSED, code_of
 from graph.standing import Standing
 from graph.store import Batch, Commit, LogEntry
@@ -129,6 +130,7 @@ class Writer:
     def _project(self, plan: ledger.Plan, commit: int, nids: dict[str, int], sids: dict[str, int]) -> None:
         """Close and open rows of `state`, `edge` and `label`."""
         many = self._connection.executemany
+        hints = Hints(self._connection).update(plan, nids)
         many(
             "UPDATE state SET until = ? WHERE nid = ? AND sid = ? AND until = ?",
             [(commit, nids[record], sids[steward], FOREVER) for record, steward in plan.closed],
@@ -142,9 +144,9 @@ class Writer:
             [(commit, *key, FOREVER) for edge in plan.edges_closed for key in _edge_keys(edge, nids, sids)],
         )
         many(
-            "INSERT INTO edge VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO edge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (*key, commit, FOREVER, edge.quantity, edge.unit)
+                (*key, commit, FOREVER, edge.quantity, edge.unit, hints.get(edge.target))
                 for edge in plan.edges_opened
                 for key in _edge_keys(edge, nids, sids)
             ],
@@ -162,6 +164,7 @@ class Writer:
         """Empty what stands and compute it again, commit by commit, from the log."""
         for table in PROJECTED:
             self._connection.execute(f"DROP TABLE {table}")
+        self._connection.execute("UPDATE node SET joined = 0, dated = 0, first = NULL, last = NULL")
         for statement in statements(PROJECTION):
             self._connection.execute(statement)
         for commit, claims in paired(commits, entries):

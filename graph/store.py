@@ -131,12 +131,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One steward's standing word on one id; `key` is the text of the key the id was computed from, if any."""
+    """One steward's standing word on one id; `key` is the text of the key the id was computed from, if any.
+
+    `joined` is false only where nobody ever said that the id is the same as another: then there is no need to ask."""
 
     record: str
     steward: str
     standing: Standing
     key: str | None
+    joined: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +192,19 @@ class Store(Protocol):
     def find(self, texts: Collection[str], scope: Scope) -> dict[str, list[str]]:
         """For each identifier text the ids (ascending) that a visible steward gives it to."""
 
-    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
+    def neighbours(
+        self,
+        ids: Collection[str],
+        direction: Direction,
+        types: Collection[str],
+        scope: Scope,
+        period: tuple[int, int] | None = None,
+    ) -> list[Edge]:
         """Relations of `types` whose target (`up`) or source (`down`) is in `ids`; ascending by (type, source, target, steward).
 
-        `SAME_AS` is returned whichever end is in `ids`, as stated."""
+        `SAME_AS` is returned whichever end is in `ids`, as stated. With a `period` (UTC microseconds, ends included) a
+        `SUBJECT_OF` in another role than content may be left out where its event cannot have happened in it, by
+        anybody's word at any commit."""
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         """The walk of `graph.walk.reach`, which is its definition; at most `limit` ids."""

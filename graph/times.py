@@ -87,7 +87,7 @@ def span(text: str) -> tuple[int, int]:
         point = micros(datetime.fromisoformat(text))
         return point, point
     parts = [int(part) for part in text.split("-")]
-    year, month, day = (parts + [1, 1])[:3]
+    year, month, day = [*parts, 1, 1][:3]
     start = datetime(year, month, day, tzinfo=UTC)
     if len(parts) == 3:
         end = start + timedelta(days=1) if start < datetime(9999, 12, 31, tzinfo=UTC) else None

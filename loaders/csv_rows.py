@@ -123,10 +123,12 @@ class Rows:
             if len(header) == 1 and separator in header[0]:
                 self._unreadable("line 1", f"its columns are separated by {word}", "save it with commas between the columns")
         for name in header:
+            if name != shown(name):
+                self._unreadable("line 1", f"the column {shown(name)!r} is not UTF-8", "save the file as UTF-8")
             if header.count(name) > 1:
-                self._unreadable("line 1", f"the column {shown(name)!r} is there twice", repair)
+                self._unreadable("line 1", f"the column {name!r} is there twice", repair)
             if not name.startswith("_") and name not in self._known:
-                self._unreadable("line 1", f"the column {shown(name)!r} is unknown", repair)
+                self._unreadable("line 1", f"the column {name!r} is unknown", repair)
         for name in self._needed:
             if name not in header:
                 self._unreadable("line 1", f"the column {name!r} is missing", repair)

@@ -1,5 +1,6 @@
 """What became of a load, file by file: its counts and refusals, and the JSON that scripts rely on."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ class LoadReport:
     dry_run: bool = False
 
     def begin(self, path: Path, format_: str) -> FileReport:
-        """The report of one more file."""
-        self.files.append(FileReport(str(path), format_))
+        """The report of one more file; bytes in its name that are not UTF-8 are told as U+FFFD."""
+        self.files.append(FileReport(os.fsencode(path).decode(errors="replace"), format_))
         return self.files[-1]
 
     def refuse(self, report: FileReport, item: Refused) -> None:

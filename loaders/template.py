@@ -76,7 +76,7 @@ def _file(kind: str, description: str) -> list[str]:
     lines = [f"{kind.lower()}.csv", told]
     for column in columns_of(kind):
         type_, meaning = described(kind, column)
-        words = f"{type_}. {meaning}" if len(type_) <= 12 else f"{meaning} One of: {type_}."
+        words = f"{type_}. {meaning}" if ", " not in type_ else f"{meaning} One of: {type_}."
         lines.append(textwrap.fill(words, 118, initial_indent=f"    {column:20} ", subsequent_indent=" " * 25))
     return [*lines, ""]
 

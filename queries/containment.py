@@ -55,9 +55,10 @@ class Holdings:
         self._view = view
         self.edges: set[Edge] = set()
         self.joins: dict[str, frozenset[str]] = {}
-        self._asked: set[str] = set()
-        self._sided: set[str] = set()
         self.records: dict[str, Record] = {}
+        self._asked: set[str] = set()
+        self._holders_asked: set[str] = set()
+        self._sided: set[str] = set()
         self._acts: dict[str, dict[str, str | None]] = {}
         self._contents: dict[str, set[str]] = {}
         self._holders: dict[str, set[str]] = {}
@@ -66,17 +67,22 @@ class Holdings:
     # -- gathering
 
     def gather(self, objects: Collection[str]) -> None:
-        """Fetch what acted on `objects`, on the containers that ever held them, on theirs, and so on."""
-        pending = set(objects) - self._asked
-        while pending:
-            frontier = pending
-            while frontier:
-                self._asked |= frontier
-                acts = self._view.neighbours(frontier, "down", ("SUBJECT_OF",))
-                self.edges.update(acts)
-                packings = {edge.target for edge in acts if edge.role == CONTENT} - self._sided
-                frontier = {e.source for e in self._sides(packings) if e.role == CONTAINER} - self._asked
-            pending = self._close_joins()
+        """Fetch what acted on `objects`, on the containers that ever held them, on theirs, and so on.
+
+        Of the containers only what happened while one of `objects` can have been inside."""
+        news = set(objects) - self._asked
+        if not news:
+            return
+        self._asked |= news
+        holders = self._ask(news, None)
+        self._holders_asked = set()
+        if self._asked - news:
+            holders |= {edge.source for edge in self.edges if edge.role == CONTAINER}
+        self._index()
+        period = self._period() if holders else EVER
+        while frontier := holders - self._asked - self._holders_asked:
+            self._holders_asked |= frontier
+            holders = self._ask(frontier, period)
         self._index()
 
     def gather_contents(self, containers: Collection[str]) -> None:
@@ -86,31 +92,42 @@ class Holdings:
         while frontier:
             seen |= frontier
             self.gather(frontier)
-            packings = {e.target for e in self.edges if e.source in frontier and e.role == CONTAINER}
-            contents = {e.source for e in self._sides(packings - self._sided) if e.role == CONTENT}
-            contents |= {e.source for e in self.edges if e.target in packings and e.role == CONTENT}
-            frontier = contents - seen
-        self.gather(seen)
+            events = {edge.target for edge in self.edges if edge.source in frontier and edge.role == CONTAINER}
+            frontier = {edge.source for edge in self.edges if edge.target in events and edge.role == CONTENT} - seen
 
-    def _sides(self, packings: set[str]) -> list[Edge]:
-        self._sided |= packings
-        sides = self._view.neighbours(packings, "up", ("SUBJECT_OF",))
+    def _ask(self, frontier: set[str], period: Window | None) -> set[str]:
+        """What acted on `frontier`, who else took part in its packings; returns the containers met (and twins of them)."""
+        acts = self._view.neighbours(frontier, "down", ("SUBJECT_OF",), period)
+        self.edges.update(acts)
+        sides = self._side({edge.target for edge in acts if edge.role is not None})
+        containers = {edge.source for edge in sides if edge.role == CONTAINER}
+        twins = self._learn({edge.target for edge in acts} | containers)
+        more = self._side({twin for twin in twins if twin.startswith("event-")})
+        self._learn({edge.source for edge in more if edge.role == CONTAINER})
+        return containers | {twin for twin in twins if twin.startswith("object-")} | {e.source for e in more if e.role == CONTAINER}
+
+    def _side(self, events: set[str]) -> list[Edge]:
+        """All that packings and unpackings acted on."""
+        sides = self._view.neighbours(events - self._sided, "up", ("SUBJECT_OF",))
+        self._sided |= events
         self.edges.update(sides)
         return sides
 
-    def _close_joins(self) -> set[str]:
-        """Learn which ids are one; returns objects and containers that came in by it and were not asked about."""
-        ends = {edge.target for edge in self.edges} | self._asked
-        news = ends - self.joins.keys()
-        if news:
-            self.joins.update(self._view.joined(news))
-        twins = self.joins.keys() - ends
-        events = {twin for twin in twins if twin.startswith("event-")} - self._sided
-        if events:
-            self._sides(events)
-        return {t for t in twins if t.startswith("object-")} - self._asked | {
-            edge.source for edge in self.edges if edge.role == CONTAINER and edge.source not in self._asked and events
-        }
+    def _learn(self, ids: set[str]) -> set[str]:
+        """Fetch records not known yet; returns ids that turned out to be joined with them."""
+        news = ids - self.joins.keys()
+        if not news:
+            return set()
+        joins, records = self._view.fetch(news)
+        self.joins.update(joins)
+        self.records.update(records)
+        return joins.keys() - news
+
+    def _period(self) -> Window:
+        """The time over which any object asked about can have been inside a container, by its own packings alone."""
+        stays = [stay for record in {self.name(record) for record in self._asked} for stay in self.stays(record)]
+        named = [stay.window if stay.closed_by else Window(stay.window.start, ALWAYS) for stay in stays]
+        return Window(min((w.start for w in named), default=NEVER), max((w.end for w in named), default=ALWAYS))
 
     def learn(self, ids: Collection[str], pairs: Collection[tuple[str, str]]) -> None:
         """Take in joins that somebody else asked for: all of `ids` are known to be joined by `pairs` alone."""
@@ -135,9 +152,6 @@ class Holdings:
                     self._contents[event].add(source)
                 elif edge.role == CONTAINER:
                     self._holders[event].add(source)
-        news = {edge.target for edge in self.edges if self.name(edge.target) not in self.records}
-        if news:
-            self.records.update(self._view.records({twin: self.joins[twin] for record in news for twin in self.joins[record]}))
 
     # -- what happened to an object
 
@@ -196,8 +210,8 @@ class Holdings:
                 yield Stay(content, container, Window(self._last_own(content, at, event), at), None, event)
 
     def _own_spans(self, content: str) -> Iterator[tuple[str, tuple[int, int]]]:
-        making = {edge for edge in self._view.neighbours(self.ids(content), "down", ("INPUT_TO",))}
-        making |= {edge for edge in self._view.neighbours(self.ids(content), "up", ("OUTPUT",))}
+        making = set(self._view.neighbours(self.ids(content), "down", ("INPUT_TO",)))
+        making.update(self._view.neighbours(self.ids(content), "up", ("OUTPUT",)))
         steps = {edge.target if edge.type == "INPUT_TO" else edge.source for edge in making}
         others = steps - self.records.keys()
         records = self._view.records(self._view.joined(others)) if others else {}

@@ -12,7 +12,6 @@ from typing import Literal
 
 from graph.claims import Edge, class_of
 from graph.errors import DeadlineExceeded
-from graph.model import CONTAINER
 from graph.record import Record
 from graph.store import Direction, Reached
 from graph.view import RECORD_LIMIT, View
@@ -126,42 +125,42 @@ class _Walk:
     def __init__(self, view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window) -> None:
         self.view, self.way, self.depth_limit, self.limit, self.period = view, way, depth, limit, period
         self.holdings = Holdings(view)
-        self.joins = view.joined(roots)
-        self.holdings.joins.update(self.joins)
-        self.root_ids = set(self.joins)
-        self.roots = {min(group) for group in self.joins.values()}
+        joins, records = view.fetch(roots)
+        self.holdings.joins.update(joins)
+        self.holdings.records.update(records)
+        self.root_ids = set(joins)
+        self.roots = set(records)
         self.starts = set(self.root_ids)
+        self.opened: set[str] = set()
         self.reached = Reached(set(), [])
 
     # -- finding
 
     def answer(self) -> Lineage:
-        self._start()
+        """Walk until nothing more is found, then put the answer together."""
+        events = {record for record in self.root_ids if class_of(record) == "event"}
+        acted_on = {e.source for e in self.view.neighbours(events, "up", ("SUBJECT_OF",))}
+        self.starts |= acted_on
         while True:
             self.reached = self.view.reach(self.starts, self.way, self.depth_limit, self.limit)
             self._learn_joins()
             objects = {record for record in self.reached.walked if class_of(record) == "object"}
             self.holdings.gather(objects)
-            more = self._through_containers(objects) - self.reached.walked
-            if not more or self.reached.stopped:
+            more = self._through_roots(events, acted_on) | self._through_containers(objects)
+            if self.reached.stopped or not more - self.reached.walked:
                 break
             self.starts |= more
         return self._compose()
 
-    def _start(self) -> None:
-        """What the roots stand for: an event for what it acted on, a container for its contents."""
-        events = {record for record in self.root_ids if class_of(record) == "event"}
-        subjects = {e.source for e in self.view.neighbours(events, "up", ("SUBJECT_OF",))} if events else set()
-        objects = subjects | {record for record in self.root_ids if class_of(record) == "object"}
-        if not objects:
-            return
-        acts = self.view.neighbours(objects, "down", ("SUBJECT_OF",))
-        containers = {edge.source for edge in acts if edge.role == CONTAINER}
-        self.starts |= subjects
-        if containers:
-            self.holdings.gather_contents(containers)
-            for container in {self.holdings.name(record) for record in containers}:
-                self.starts |= self._ids(self._contents_of(container, events))
+    def _through_roots(self, events: set[str], acted_on: set[str]) -> set[str]:
+        """What root containers, and containers that root events acted on, stand for: their contents."""
+        holdings = self.holdings
+        named = {holdings.name(record) for record in acted_on | self.root_ids if class_of(record) == "object"}
+        containers = {container for container in named if holdings.is_container(container)}
+        if containers - self.opened:
+            self.opened |= containers
+            holdings.gather_contents(self._ids(containers))
+        return self._ids(content for container in containers for content in self._contents_of(container, events))
 
     def _contents_of(self, container: str, events: set[str]) -> set[str]:
         """A root container stands for all it held in the period; one acted on by a root event for what it held then."""
@@ -192,7 +191,9 @@ class _Walk:
         stays = [(stay.container, window) for name in names for stay, window in holdings.held(name)]
         containers = self._ids({container for container, _ in stays})
         uses = defaultdict(set)
-        for edge in self.view.neighbours(containers, "down", ("INPUT_TO",)):
+        taken_in = self.view.neighbours(containers, "down", ("INPUT_TO",))
+        holdings.edges.update(taken_in)
+        for edge in taken_in:
             uses[holdings.name(edge.source)].add(edge.target)
         spans = self._spans({step for steps in uses.values() for step in steps})
         return {step for container, window in stays for step in uses[container] if window.meets(spans[step])}
@@ -204,8 +205,7 @@ class _Walk:
     def _spans(self, events: set[str]) -> dict[str, tuple[int, int] | None]:
         if not events:
             return {}
-        joins = self.view.joined(events)
-        records = self.view.records(joins)
+        joins, records = self.view.fetch(events)
         return {event: records[min(joins[event])].span for event in events}
 
     # -- composing
@@ -229,7 +229,7 @@ class _Walk:
                 contained.add(self._contained_in(stay))
         included = walked | set(acted_on) | set(borne) | containers
         missing = self._ids(included - holdings.records.keys())
-        records = holdings.records | self.view.records({record: holdings.ids(name(record)) for record in missing})
+        records = holdings.records | (self.view.fetch(missing)[1] if missing else {})
         relations = self._relations(included)
         depth = self._depth()
         for event, subjects in (*acted_on.items(), *borne.items()):

@@ -122,7 +122,14 @@ def test_a_copy_in_neo4j_and_back_has_the_same_digest_rows_and_answers(
 ) -> None:
     monkeypatch.setenv("VEINTRACE_QUARANTINE", str(tmp_path / "quarantine"))
     first, last = (f"sqlite:///{tmp_path}/{name}.db" for name in ("first", "last"))
-    asked(capsys, "load", *map(str, decoys(reference)), str(reference / "epcis/opentraceability/traceback_tests.jsonld"), "--graph", first)
+    asked(
+        capsys,
+        "load",
+        *map(str, decoys(reference)),
+        str(reference / "epcis/opentraceability/traceback_tests.jsonld"),
+        "--graph",
+        first,
+    )
     digests = {asked(capsys, "copy", first, clean_neo4j)[1]["digest"], asked(capsys, "copy", clean_neo4j, last)[1]["digest"]}
     assert len(digests) == 1
     stores = [open_store(url) for url in (first, clean_neo4j, last)]

@@ -71,7 +71,9 @@ def test_a_lot_in_brackets_is_the_same_as_its_urn() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["(01)04012345123457", "https://id.gs1.org/00/040123450000003337", "(00)04012345000000333", "(99)x"])
+@pytest.mark.parametrize(
+    "text", ["(01)04012345123457", "https://id.gs1.org/00/040123450000003337", "(00)04012345000000333", "(99)x"]
+)
 def test_a_wrong_gs1_check_digit_or_length_is_refused_with_the_right_one(text: str) -> None:
     with pytest.raises(InvalidIdentifier):
         parse(text, cls="object")
@@ -90,12 +92,14 @@ def test_a_urn_of_wrong_length_still_names_one_thing_by_its_text() -> None:
 
 @pytest.mark.parametrize("text", ["ssn:123", "mrn:4711", "name:Smith"])
 def test_names_and_record_numbers_may_not_be_tracking_codes(text: str) -> None:
-    with pytest.raises(InvalidIdentifier, match="1271.290"):
+    with pytest.raises(InvalidIdentifier, match=r"1271\.290"):
         parse(text, cls="person", assigner="H")
 
 
 def test_a_local_number_belongs_to_its_assigner() -> None:
-    assert parse("B-1", cls="object", assigner="H") == parse("local:B-1@H", cls="object") == parse("B-1@H", cls="object", assigner="X")
+    assert (
+        parse("B-1", cls="object", assigner="H") == parse("local:B-1@H", cls="object") == parse("B-1@H", cls="object", assigner="X")
+    )
     assert record_id("object", parse("B-1@H", cls="object")) != record_id("object", parse("B-1@X", cls="object"))
     with pytest.raises(InvalidIdentifier, match="needs its assigner"):
         parse("B-1", cls="object")
@@ -107,7 +111,9 @@ def test_the_same_text_in_two_classes_is_two_ids() -> None:
 
 
 def test_labels_are_never_preferred_and_keys_have_an_order() -> None:
-    label, lot, item = (parse(t, cls="object", assigner="M") for t in ("din:A999917123456", "lot:L1", "urn:epc:id:sgtin:4012345.012345.12"))
+    label, lot, item = (
+        parse(t, cls="object", assigner="M") for t in ("din:A999917123456", "lot:L1", "urn:epc:id:sgtin:4012345.012345.12")
+    )
     assert not label.is_key
     assert preferred([label, lot, item], "object") == item
     assert preferred([label], "object") is None

@@ -375,7 +375,7 @@ BAD_FILES = {
     "an unknown column": (b"id,gender\nP-1,male\n", "line 1", "'gender' is unknown"),
     "a column twice": (b"id,sex,sex\nP-1,male,male\n", "line 1", "'sex' is there twice"),
     "a column without name": (b"id,\nP-1,\n", "line 1", "'' is unknown"),
-    "a header that is not UTF-8": (b"id,gr\xfcn\n", "line 1", "'grün' is unknown"),
+    "a header that is not UTF-8": (b"id,_gr\xfcn\n", "line 1", "'_grün' is not UTF-8"),
     "a quote never closed": (b'id,sex\nP-1,male\n"P-2,male\nP-3,male\n', "line 3", "not closed"),
     "a quote never closed in a large file": (b'id,sex\n"P-1,male\n' + b"P-2,male\n" * (LONGEST_LINE // 8), "line 2", "not closed"),
     "an endless line": (b"id,sex\n" + b"," * (LONGEST_LINE + 1), "line 2", "1,048,576 characters"),
@@ -438,13 +438,14 @@ CELLS = [
     for name, info in model.model_fields.items()
     if (info.alias or name) not in refs(kind)
 ]
+OFFSETS = st.sampled_from(["", "Z", "z", "+00:00", "-00:00", "-00:30", "+01:00", "+0100", "-13:59", "+14:00", "+15:00"])
 TEXTS = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20),
     st.sampled_from(
         ["dose", "fresh", "female", "2024-05-01T10:00:00+02:00", "2024-05", "2024-13-01", "24:00", "5", "-1", "1e400", "0x1"]
     ),
     st.floats().map(str),
-    st.datetimes().map(lambda moment: moment.isoformat() + "+01:00"),
+    st.builds("{:%Y-%m-%dT%H:%M}{}{}".format, st.datetimes(), st.sampled_from(["", ":00", ":59", ":60", ":00.5"]), OFFSETS),
     st.datetimes().map(lambda moment: moment.isoformat()),
     st.just("x" * 4001),
 )

@@ -1,6 +1,7 @@
 """The pipeline: verdicts, quarantine, commits of a load, and that order, names and interruptions decide nothing."""
 
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from graph.claims import values_of
 from graph.errors import UnknownLoad, UsageError
 from graph.sqlite_store import SqliteStore
 from graph.store import Applied, Batch, Scope
-from loaders.pipeline import LoadReport, Options, close_load, dry_run
+from loaders.pipeline import LoadReport, Options, close_load, dry_run, load
 
 Written = Callable[..., Path]
 Landed = Callable[..., LoadReport]
@@ -354,6 +355,14 @@ def test_a_folder_without_loadable_files_is_a_usage_error(store: SqliteStore, tm
         landed(store, tmp_path)
 
 
+def test_a_file_name_that_is_not_utf8_is_no_obstacle(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
+    path = tmp_path / os.fsdecode(b"gr\xfcn.person.csv")
+    path.write_text("id,sex\nP-1,male\nP-2,x\n", encoding="utf-8")
+    report = landed(store, path)
+    assert counts(report, "added", "refused") == (1, 1)
+    assert "gr\ufffdn.person.csv" in json.dumps(report.as_dict(), ensure_ascii=False)
+
+
 # -- commits, interruption, dry run
 
 
@@ -460,8 +469,6 @@ def test_a_dry_run_says_the_same_as_a_load_and_leaves_nothing(
 
 
 def test_progress_is_told_in_bytes_up_to_the_end(store: SqliteStore, written: Written) -> None:
-    from loaders.pipeline import load
-
     folder = written(person="id\n" + "".join(f"P-{n}\n" for n in range(5_000)), material="id\nM-1\n")
     told: list[tuple[int, int]] = []
     load(store, [folder], Options(), lambda done, total: told.append((done, total)))
