@@ -42,9 +42,6 @@ def run(arguments: list[str]) -> int:
         return fail(UsageError(f"{message} (veintrace --help tells how)"), as_json) if message else 2
     except TraceError as error:
         return fail(error, as_json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (KeyboardInterrupt, typer.Abort):
         return fail(TraceError("stopped before it was done"), as_json)
     except Exception as error:

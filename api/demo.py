@@ -1,5 +1,6 @@
 """`make demo`: builds a graph from the example journey and answers five questions that people ask of such a graph."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from loaders import pipeline
 from queries.lineage import Lineage, lineage
 from queries.recall import recall
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "first-journey"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "first-journey"
 UNTIL_RELEASE, SINCE_RELEASE = EXAMPLE / "1-until-release", EXAMPLE / "2-since-release"
 DOSE, VECTOR, HOSPITAL = "DOSE-101-A@cellforge", "lot:VEC-7@vectorworks", "st-vera"
 
@@ -48,9 +49,10 @@ def build(database: Path) -> Network:
         path.unlink(missing_ok=True)
     store = settings.open_store(f"sqlite:///{database}", create=True)
     options = pipeline.Options(author="demo", quarantine=database.parent / "quarantine")
-    pipeline.load(store, [UNTIL_RELEASE], options)
+    first, second = (Path(os.path.relpath(folder)) for folder in (UNTIL_RELEASE, SINCE_RELEASE))
+    pipeline.load(store, [first], options)
     head = store.head()
-    pipeline.load(store, [SINCE_RELEASE], options)
+    pipeline.load(store, [second], options)
     return Network(store, head.number if head else 0)
 
 

@@ -1,5 +1,6 @@
 """Printing: one JSON object on stdout for machines, plain text for people, sentences on stderr for errors."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,14 +15,21 @@ from graph.errors import TraceError
 
 def print_json(answer: Any) -> None:
     """One JSON object on stdout."""
-    sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
-    sys.stdout.flush()
+    _write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 def say(*lines: str) -> None:
     """Lines for people on stdout."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+    _write("".join(f"{line}\n" for line in lines))
+
+
+def _write(text: str) -> None:
+    """Write to stdout. Where nobody reads any more (`| head`) the rest is dropped and the work goes on."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(error: TraceError, as_json: bool) -> int:

@@ -26,62 +26,95 @@ pre:focus { outline: 3px solid #0072b2 }
 
 
 def lineage_page(view: View, found: Lineage) -> str:
-    """The page: the tree, a table of events in order of time, what the parties disagree on, and the evidence."""
-    parties = render.parties_of(view, found.records.values())
-    evidence = render.evidence_of(view, found.records.values())
-    roots = ", ".join(name_of(found.records[root]) for root in found.roots if root in found.records)
-    events = sorted((r for r in found.records.values() if r.kind in ("Step", "Handoff")), key=_moment)
-    body = [
-        f"<h1>Lineage of {escape(roots)}</h1>",
-        _standing(view, found),
-        "<h2>Tree</h2>",
-        f'<pre tabindex="0">{escape(chr(10).join(Tree(found, parties).lines()))}</pre>',
-        "<h2>Events in order of time</h2>",
-        _rows(("When (UTC)", "What", "Who", "On", "Evidence"), [_event(e, found, parties, evidence) for e in events]),
-        _disagreements(found),
-    ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Lineage of {escape(roots)}</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
-    )
+    """The page: the tree, what it is made of, the events in order of time, disagreements, and where it is all written."""
+    return _Page(view, found).html()
+
+
+class _Page:
+    """One page on its way: the sources of its evidence get numbers as they are met."""
+
+    def __init__(self, view: View, found: Lineage) -> None:
+        self._view, self._found = view, found
+        self._parties = render.parties_of(view, found.records.values())
+        self._evidence = render.evidence_of(view, found.records.values())
+        self._sources: dict[str, int] = {}
+
+    def html(self) -> str:
+        """The whole page."""
+        found = self._found
+        title = "Lineage of " + ", ".join(name_of(found.records[root]) for root in found.roots if root in found.records)
+        events = sorted((r for r in found.records.values() if r.kind in ("Step", "Handoff")), key=_moment)
+        things = sorted((r for r in found.records.values() if r.kind not in ("Step", "Handoff")), key=name_of)
+        tree = "\n".join(Tree(found, self._parties).lines())
+        body = [
+            f"<h1>{escape(title)}</h1>",
+            self._standing(),
+            f'<h2 id="tree">Tree</h2><pre tabindex="0" aria-labelledby="tree">{escape(tree)}</pre>',
+            "<h2>Materials, containers and persons</h2>",
+            _rows(("What", "Identifiers", "Said of it", "Evidence"), [self._thing(record) for record in things]),
+            "<h2>Events in order of time</h2>",
+            _rows(("When (UTC)", "What", "Who", "On", "Evidence"), [self._event(event) for event in events]),
+            "<h2>Disagreements</h2>",
+            self._disagreements(),
+            "<h2>Sources</h2>",
+            "<ol>" + "".join(f"<li>{escape(source)}</li>" for source in self._sources) + "</ol>",
+        ]
+        return (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+        )
+
+    def _standing(self) -> str:
+        as_of, completeness = self._view.as_of, self._found.completeness
+        told = f"commit {as_of['commit']} of {str(as_of['time'])[:19]}Z" if "commit" in as_of else f"token {as_of['token']}"
+        total = f"{completeness.total} records, as of {told}."
+        if completeness.whole:
+            rights = f" within the rights of {self._view.viewer}" if self._view.viewer else ""
+            return f"<p>{escape(f'{total} Complete{rights}.')}</p>"
+        return f'<p class="warn"><strong>Not complete: {escape(", ".join(completeness.reasons))}.</strong> {escape(total)}</p>'
+
+    def _thing(self, record: Record) -> tuple[str, ...]:
+        said = (f"{name.replace('_', ' ')} {value}" for name, value in record.values.items() if name not in ("name", "type"))
+        return name_of(record), ", ".join(record.identifiers), ", ".join(said), self._written(record)
+
+    def _event(self, event: Record) -> tuple[str, ...]:
+        found = self._found
+        objects = {r.source for r in found.relations if r.target == event.id} | {
+            r.target for r in found.relations if r.source == event.id
+        }
+        on = ", ".join(sorted(render.label(found.records[o]) for o in objects if o in found.records))
+        marks = " (after use)" if event.id in found.after_use else ""
+        failed = f" ({event.value('status')}: {event.value('failure_reason')})" if event.value("status") == "failed" else ""
+        what = str(event.value("type") or event.kind).replace("_", " ") + failed + marks
+        return when(event), what, who(event, self._parties), on, self._written(event)
+
+    def _written(self, record: Record) -> str:
+        """Who says so, and where: the number of the source and the place in it."""
+        places: dict[tuple[str, str], list[str]] = {}
+        for place in self._evidence[record.id]:
+            places.setdefault((str(place["steward"]), str(place["source"])), []).append(str(place["at"]))
+        told = []
+        for (steward, source), at in places.items():
+            number = self._sources.setdefault(source, len(self._sources) + 1)
+            told.append(f"{steward} [{number}] {', '.join(at)}")
+        return "; ".join(told)
+
+    def _disagreements(self) -> str:
+        rows = [
+            (name_of(record), str(told["field"]), "; ".join(f"{v['steward']}: {v['value']}" for v in told["values"]))
+            for record in self._found.records.values()
+            for told in record.disagreements
+        ]
+        if not rows:
+            return "<p>None: no two parties say different things of these records.</p>"
+        return _rows(("Record", "Field", "Who says what"), rows)
 
 
 def _moment(event: Record) -> tuple[int, str]:
     return (event.span[0] if event.span else 2**62, event.id)
 
 
-def _standing(view: View, found: Lineage) -> str:
-    as_of = view.as_of
-    when_ = f"commit {as_of['commit']} ({as_of['time'] or 'empty'})" if "commit" in as_of else f"token {as_of['token']}"
-    total = f"{found.completeness.total} records, as of {when_}."
-    if found.completeness.whole:
-        return f"<p>{escape(total)} Complete{' within the rights of ' + escape(view.viewer) if view.viewer else ''}.</p>"
-    return f'<p class="warn"><strong>Not complete: {escape(", ".join(found.completeness.reasons))}.</strong> {escape(total)}</p>'
-
-
-def _event(event: Record, found: Lineage, parties: dict[str, Record], evidence: dict[str, list[dict[str, str]]]) -> tuple[str, ...]:
-    objects = {r.source for r in found.relations if r.target == event.id} | {
-        r.target for r in found.relations if r.source == event.id
-    }
-    on = ", ".join(sorted(render.label(found.records[o]) for o in objects if o in found.records))
-    marks = " (after use)" if event.id in found.after_use else ""
-    failed = f" ({event.value('status')}: {event.value('failure_reason')})" if event.value("status") == "failed" else ""
-    said = "; ".join(f"{place['steward']}: {place['source']} {place['at']}" for place in evidence[event.id])
-    return when(event), str(event.value("type") or event.kind) + failed + marks, who(event, parties), on, said
-
-
 def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _disagreements(found: Lineage) -> str:
-    rows = [
-        (render.label(record), str(told["field"]), "; ".join(f"{v['steward']}: {v['value']}" for v in told["values"]))
-        for record in found.records.values()
-        for told in record.disagreements
-    ]
-    if not rows:
-        return "<h2>Disagreements</h2><p>None: no two parties say different things of these records.</p>"
-    return f"<h2>Disagreements</h2>{_rows(('Record', 'Field', 'Who says what'), rows)}"

@@ -110,22 +110,36 @@ def relation_fields(type_: str, source: str, target: str, properties: Mapping[st
     return owner, fields
 
 
-def edges_of(record: str, steward: str, fields: Mapping[str, Any]) -> Iterator[Edge]:
+_OWNED_BY_SOURCE = {name: relation.owner == "source" for name, relation in RELATIONS.items()}
+
+
+def edges_of(record: str, steward: str, fields: Mapping[str, Any]) -> list[Edge]:
     """The relations that stand in one steward's fields of a record; none where it is retracted."""
+    found: list[Edge] = []
     if fields.get(RETRACTED):
-        return
+        return found
+    stated: list[tuple[str, str, str]] = []
+    properties: dict[str, dict[str, Any]] = {}
     for path, value in fields.items():
-        if not path[0].isupper():
+        if not "A" <= path[0] <= "Z":
             continue
         type_, _, rest = path.partition(" ")
         if not rest:
-            yield Edge(type_, record, value, steward)
-        elif " " not in rest and not fields.get(f"{path} {RETRACTED}"):
-            if type_ == "SAME_AS" and class_of(rest) != class_of(record):
-                continue
-            source, target = (record, rest) if RELATIONS[type_].owner == "source" else (rest, record)
-            properties = {name: fields.get(f"{path} {name}") for name in RELATIONS[type_].fields}
-            yield Edge(type_, source, target, steward, **properties)
+            found.append(Edge(type_, record, value, steward))
+        elif " " not in rest:
+            stated.append((path, type_, rest))
+        else:
+            relation, _, name = path.rpartition(" ")
+            properties.setdefault(relation, {})[name] = value
+    for path, type_, other in stated:
+        if type_ == "SAME_AS" and class_of(other) != class_of(record):
+            continue
+        source, target = (record, other) if _OWNED_BY_SOURCE[type_] else (other, record)
+        if (told := properties.get(path)) is None:
+            found.append(Edge(type_, source, target, steward))
+        elif not told.get(RETRACTED):
+            found.append(Edge(type_, source, target, steward, told.get("role"), told.get("quantity"), told.get("unit")))
+    return found
 
 
 def labels_of(fields: Mapping[str, Any]) -> Iterator[str]:

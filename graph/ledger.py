@@ -6,14 +6,15 @@ Both stores call `plan` inside their write transaction and write down what it re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from graph import times
-from graph.claims import Claim, Edge, chain_hash, claim_hash, edges_of, labels_of
+from graph.claims import Claim, Edge, chain_hash, claim_hash, class_of, edges_of, labels_of
 from graph.joins import groups
 from graph.standing import MODULUS, Standing, contribution
 from graph.store import Applied, Batch, Commit, Verdict
 
+_T = TypeVar("_T")
 Owner = tuple[str, str]
 """(id, steward): who says what under which id."""
 Label = tuple[str, str, str]
@@ -124,8 +125,8 @@ def _merge(after: dict[Owner, Standing], before: Mapping[Owner, Standing], claim
 
 
 def _joins_two_classes(claim: Claim) -> bool:
-    word = claim.record[: claim.record.index("-") + 1]
-    return any(path.startswith("SAME_AS ") and not path.startswith(word, 8) for path in claim.fields)
+    joined = [path for path in claim.fields if path.startswith("SAME_AS ")]
+    return bool(joined) and any(class_of(path[8:]) != class_of(claim.record) for path in joined)
 
 
 def _reused_event_ids(fresh: Fresh, reader: Reader) -> set[int]:
@@ -155,18 +156,24 @@ def _differences(result: Plan, before: Mapping[Owner, Standing], after: Mapping[
                 continue
             result.closed.append(owner)
         result.opened.append((record, steward, standing))
-        edges = list(edges_of(record, steward, standing.fields))
+        edges = edges_of(record, steward, standing.fields)
         labels = [(text, record, steward) for text in labels_of(standing.fields)]
         if old is None:
             result.edges_opened += edges
             result.labels_opened += labels
             continue
-        old_edges = list(edges_of(record, steward, old.fields))
+        old_edges = edges_of(record, steward, old.fields)
         old_labels = [(text, record, steward) for text in labels_of(old.fields)]
-        result.edges_closed += [edge for edge in old_edges if edge not in edges]
-        result.edges_opened += [edge for edge in edges if edge not in old_edges]
-        result.labels_closed += [label for label in old_labels if label not in labels]
-        result.labels_opened += [label for label in labels if label not in old_labels]
+        result.edges_closed += _without(old_edges, edges)
+        result.edges_opened += _without(edges, old_edges)
+        result.labels_closed += _without(old_labels, labels)
+        result.labels_opened += _without(labels, old_labels)
+
+
+def _without(some: list[_T], others: list[_T]) -> list[_T]:
+    """Those of `some` that are not among `others`, in their order."""
+    known = set(others)
+    return [one for one in some if one not in known]
 
 
 def _digest_change(result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], reader: Reader) -> int:

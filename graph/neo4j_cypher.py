@@ -1,12 +1,21 @@
-"""The Cypher of the Neo4j store: its schema, and the statements that read and write.
+"""The Cypher of the Neo4j store: its schema, and the statements that read.
 
 One node `:Record` per id, labelled by kind, with the values shown as properties; relations by the names of the model,
 with `steward`, `since` and `until`. What no longer stands is retyped `WAS_...`, so a question about the present needs
 no condition. `SAME_AS` stands in both directions (the second `reversed`). The log is `:_Commit` and `:_Claim`, what
-each steward says of an id `:_State`, identifiers given to it `:_Label`.
+each steward says of an id `:_State`, identifiers given to it `:_Label`; all these have names that begin with `_`, as
+have the properties of a record that are hints and no values:
+
+    _joined             somebody, at some commit, joined the id with another
+    _first, _last       for an event: the widest span (UTC microseconds) that all who ever spoke of it give
+    _undated            for an event: somebody, at some commit, spoke of it without a time
+
+Neo4j reads what is committed, not a snapshot, and even a commit becomes visible piece by piece. So writers, who take
+turns by a lock on `:_Graph`, tell readers on `:_Notice` before (`next`) and after (`head`) each commit, and count `era`
+up when a rebuild begins (odd) and ends (even). A statement returns the notice read after its rows, in one row.
 """
 
-from graph.model import RELATIONS
+from graph.model import MODELS
 
 FOREVER = 2**62
 
@@ -14,15 +23,74 @@ SCHEMA = (
     "CREATE CONSTRAINT veintrace_record IF NOT EXISTS FOR (n:Record) REQUIRE n.id IS UNIQUE",
     "CREATE CONSTRAINT veintrace_commit IF NOT EXISTS FOR (n:_Commit) REQUIRE n.number IS UNIQUE",
     "CREATE CONSTRAINT veintrace_claim IF NOT EXISTS FOR (n:_Claim) REQUIRE n.number IS UNIQUE",
-    "CREATE INDEX veintrace_claim_record IF NOT EXISTS FOR (n:_Claim) ON (n.record)",
-    "CREATE INDEX veintrace_claim_commit IF NOT EXISTS FOR (n:_Claim) ON (n.commit)",
+    "CREATE CONSTRAINT veintrace_load IF NOT EXISTS FOR (n:_Load) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT veintrace_steward IF NOT EXISTS FOR (n:_Steward) REQUIRE n.name IS UNIQUE",
+    "CREATE CONSTRAINT veintrace_graph IF NOT EXISTS FOR (n:_Graph) REQUIRE n.name IS UNIQUE",
+    "CREATE CONSTRAINT veintrace_notice IF NOT EXISTS FOR (n:_Notice) REQUIRE n.name IS UNIQUE",
+    "CREATE INDEX veintrace_said IF NOT EXISTS FOR (n:_Claim) ON (n.record, n.hash)",
     "CREATE INDEX veintrace_state IF NOT EXISTS FOR (n:_State) ON (n.id)",
     "CREATE INDEX veintrace_label IF NOT EXISTS FOR (n:_Label) ON (n.text)",
     "CREATE INDEX veintrace_since IF NOT EXISTS FOR (n:Record) ON (n.since)",
-    "CREATE CONSTRAINT veintrace_graph IF NOT EXISTS FOR (n:_Graph) REQUIRE n.name IS UNIQUE",
+    "CREATE INDEX veintrace_closed IF NOT EXISTS FOR (n:_Load) ON (n.closed)",
+)
+CREATE = (
+    "MERGE (g:_Graph {name: 'veintrace'}) ON CREATE SET g.schema = $schema, g.head = 0, g.claims = 0"
+    " MERGE (w:_Notice {name: 'veintrace'}) ON CREATE SET w.head = 0, w.next = 0, w.era = 0"
+)
+STATUS = "MATCH (g:_Graph {name: 'veintrace'}), (w:_Notice {name: 'veintrace'}) RETURN g.schema, g.head, w.head, w.era"
+LOCK = (
+    "MATCH (g:_Graph {name: 'veintrace'}) SET g.lock = randomUUID() WITH g"
+    " MATCH (w:_Notice {name: 'veintrace'}) RETURN g.head, g.claims, w.head, w.era"
+)
+ANNOUNCE = "MATCH (w:_Notice {name: 'veintrace'}) SET w.next = $number"
+PUBLISH = (
+    "MATCH (w:_Notice {name: 'veintrace'}) SET w.lock = $number WITH w"
+    " SET w.head = CASE WHEN w.head < $number THEN $number ELSE w.head END"
+)
+ERA = "MATCH (w:_Notice {name: 'veintrace'}) SET w.era = $era"
+CLEAR = (
+    "MATCH (s:_State) CALL (s) { DELETE s } IN TRANSACTIONS OF 10000 ROWS",
+    "MATCH (l:_Label) CALL (l) { DELETE l } IN TRANSACTIONS OF 10000 ROWS",
+    "MATCH (:Record)-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 10000 ROWS",
+    f"MATCH (n:Record) CALL (n) {{ SET n = {{id: n.id, key: n.key, since: n.since}} REMOVE n:{':'.join(MODELS)} }}"
+    " IN TRANSACTIONS OF 10000 ROWS",
+)
+"""Empties what stands, for a rebuild."""
+
+_SEEN = "MATCH (w:_Notice {name: 'veintrace'}) MATCH (c:_Commit)"
+HEAD = f"{_SEEN} WHERE c.number = w.head RETURN c.body"
+COMMITS = f"{_SEEN} WHERE c.number > $since AND c.number <= w.head RETURN c.body ORDER BY c.number"
+COMMIT = "MATCH (c:_Commit {number: $number}) RETURN c.body"
+_ENTRY = "c.number, c.commit, c.body, c.at, c.event_id, c.event_hash"
+CLAIMS = (
+    "MATCH (c:_Claim) USING INDEX c:_Claim(number) WHERE c.number > $number AND c.commit > $since AND c.commit <= $until"
+    f" RETURN {_ENTRY} ORDER BY c.number LIMIT $page"
+)
+STEWARDS = "MATCH (s:_Steward) WHERE s.since <= $commit RETURN s.name ORDER BY s.name"
+OPEN_LOADS = (
+    "MATCH (l:_Load {closed: false}) MATCH (w:_Notice {name: 'veintrace'})"
+    " MATCH (c:_Commit {number: l.first}) WHERE c.number <= w.head RETURN c.body ORDER BY c.number"
+)
+LOAD_STEWARDS = "MATCH (l:_Load {id: $load}) RETURN l.stewards"
+STUBS = (
+    "MATCH (n:Record) WHERE n.since > $since AND n.since <= $until"
+    " AND NOT EXISTS { MATCH (s:_State) WHERE s.id = n.id } RETURN count(n)"
 )
 
-TYPES = tuple(RELATIONS)
+# Rows of what stands or stood, a page at a time, in the order in which a projection tells them.
+STATE_PAGE = (
+    "MATCH (s:_State) WHERE s.id > $after WITH s ORDER BY s.id LIMIT $page WITH max(s.id) AS last"
+    " MATCH (s:_State) WHERE s.id > $after AND s.id <= last RETURN s.id, s.steward, s.since, s.until, s.doc"
+)
+EDGE_PAGE = (
+    "MATCH (a:Record) WHERE a.id > $after WITH a ORDER BY a.id LIMIT $page OPTIONAL MATCH (a)-[r]->(b:Record)"
+    " WHERE r.reversed IS NULL"
+    " RETURN a.id, type(r), b.id, r.steward, r.since, r.until, r.role, r.quantity, r.unit"
+)
+LABEL_PAGE = (
+    "MATCH (l:_Label) WHERE l.text > $after WITH l ORDER BY l.text LIMIT $page WITH max(l.text) AS last"
+    " MATCH (l:_Label) WHERE l.text > $after AND l.text <= last RETURN l.text, l.id, l.steward, l.since, l.until"
+)
 
 
 def types(names: tuple[str, ...], past: bool) -> str:
@@ -30,37 +98,103 @@ def types(names: tuple[str, ...], past: bool) -> str:
     return "|".join([*names, *(f"WAS_{name}" for name in names)] if past else names)
 
 
-def stands(name: str, restricted: bool) -> str:
-    """The condition that a row stands at `$commit` and is a visible steward's."""
-    text = f"{name}.since <= $commit AND {name}.until > $commit"
-    return f"{text} AND {name}.steward IN $stewards" if restricted else text
+def stands(name: str, restricted: bool, past: bool = True) -> str:
+    """The condition that a row stands at `$commit` (by its type alone where no `past` is asked) and is a visible steward's."""
+    conditions = [f"{name}.since <= $commit AND {name}.until > $commit"] if past else []
+    if restricted:
+        conditions.append(f"{name}.steward IN $stewards")
+    return " AND ".join(conditions)
+
+
+def answer(body: str, columns: str) -> str:
+    """The statement that returns `(rows, next, era)`: all rows of `body` at once, then the notice.
+
+    Collecting is a barrier: the notice is read when every row has been. And one long row costs the driver half of what
+    many short ones do."""
+    return f"{body} WITH collect({columns}) AS rows MATCH (w:_Notice {{name: 'veintrace'}}) RETURN rows, w.next, w.era"
 
 
 EDGE = (
-    "RETURN type(r) AS type, startNode(r).id AS source, endNode(r).id AS target, r.steward AS steward, r.role AS role,"
-    " r.quantity AS quantity, r.unit AS unit, r.reversed AS reversed"
+    "[type(r), startNode(r).id, endNode(r).id, r.steward] + CASE WHEN r.role IS NULL AND r.quantity IS NULL AND r.unit IS NULL"
+    " AND r.reversed IS NULL THEN [] ELSE [r.role, r.quantity, r.unit, r.reversed] END"
 )
 
 
-def neighbours(names: tuple[str, ...], up: bool, past: bool, restricted: bool) -> str:
-    """Relations into (`up`) or out of `$ids`."""
+def get(restricted: bool) -> str:
+    """Standing states of `$ids`."""
+    body = f"UNWIND $ids AS id MATCH (s:_State {{id: id}}) WHERE {stands('s', restricted)}"
+    return answer(body, "[s.id, s.steward, s.doc, s.key, s.joined]")
+
+
+def known(restricted: bool) -> str:
+    """Those of `$ids` that a visible steward ever spoke of, or has a standing relation with."""
+    said = "s.since <= $commit" + (" AND s.steward IN $stewards" if restricted else "")
+    body = (
+        f"UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE EXISTS {{ MATCH (s:_State {{id: id}}) WHERE {said} }}"
+        f" OR EXISTS {{ MATCH (n)-[x]-() WHERE {stands('x', restricted)} }}"
+    )
+    return answer(body, "[n.id, n.key]")
+
+
+def find(restricted: bool) -> str:
+    """Who carries the identifiers `$texts`."""
+    body = f"UNWIND $texts AS text MATCH (l:_Label {{text: text}}) WHERE {stands('l', restricted)}"
+    return answer(body, "DISTINCT [l.text, l.id]")
+
+
+def history(restricted: bool) -> str:
+    """Claims made under `$ids`."""
+    condition = " AND c.steward IN $stewards" if restricted else ""
+    body = f"UNWIND $ids AS id MATCH (c:_Claim {{record: id}}) WHERE c.hash IS NOT NULL AND c.commit <= $commit{condition}"
+    return f"{body} RETURN {_ENTRY} ORDER BY c.number"
+
+
+def holding(restricted: bool) -> str:
+    """Commits up to `$commit` with a visible claim, the last first."""
+    condition = " AND any(s IN c.stewards WHERE s IN $stewards)" if restricted else ""
+    return f"MATCH (c:_Commit) WHERE c.number <= $commit{condition} RETURN c.body ORDER BY c.number DESC"
+
+
+def neighbours(names: tuple[str, ...], up: bool, past: bool, restricted: bool, period: bool) -> str:
+    """Relations into (`up`) or out of `$ids`; with a `period` acts of containers that cannot have been in it are left out."""
     arrow = f"<-[r:{types(names, past)}]-" if up else f"-[r:{types(names, past)}]->"
-    condition = f"WHERE {stands('r', restricted)} " if past or restricted else ""
-    return f"UNWIND $ids AS id MATCH (n:Record {{id: id}}){arrow}() {condition}{EDGE}"
+    conditions = [condition] if (condition := stands("r", restricted, past)) else []
+    if period:
+        within = "coalesce(m._last >= $first AND m._first <= $last, true)"
+        conditions.append(f"(r.role = 'content' OR m._joined OR m._undated OR {within})")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return answer(f"UNWIND $ids AS id MATCH (n:Record {{id: id}}){arrow}(m){where}", EDGE)
+
+
+_WALKED = ("INPUT_TO", "OUTPUT", "SAME_AS")
+
+
+def _walked(name: str, up: bool, past: bool, restricted: bool) -> str:
+    """The condition on a relation of the walk: a person ends it, so what comes into (`up`) or out of one is not followed."""
+    ends = f"{name}.{'ends_up' if up else 'ends_down'} IS NULL"
+    condition = stands(name, restricted, past)
+    return f"{ends} AND {condition}" if condition else ends
 
 
 def reach(up: bool, past: bool, restricted: bool) -> str:
     """The walk of a genealogy in one statement: variable-length with the conditions inside and distinct ends, which the
-    planner prunes breadth-first; then the relations of the ids walked. A person ends the walk (`ends_up`, `ends_down`)."""
-    names = types(("INPUT_TO", "OUTPUT", "SAME_AS"), past)
+    planner prunes breadth-first (of each start by itself); then the relations of the ids walked."""
+    names = types(_WALKED, past)
     left, right = ("<-", "-") if up else ("-", "->")
-    conditions = ["{0}.ends_up IS NULL" if up else "{0}.ends_down IS NULL"]
-    if past or restricted:
-        conditions.append(stands("{0}", restricted))
-    condition = " AND ".join(conditions)
-    return (
+    body = (
         f"MATCH (n:Record) WHERE n.id IN $ids"
-        f" MATCH (n){left}[f:{names}*0..]{right}(m) WHERE all(x IN f WHERE {condition.format('x')})"
+        f" MATCH (n){left}[f:{names}*0..]{right}(m) WHERE all(x IN f WHERE {_walked('x', up, past, restricted)})"
         f" WITH DISTINCT m LIMIT $limit"
-        f" MATCH (m){left}[r:{names}]{right}() WHERE {condition.format('r')} {EDGE}"
+        f" MATCH (m){left}[r:{names}]{right}() WHERE {_walked('r', up, past, restricted)}"
     )
+    return answer(body, EDGE)
+
+
+def generation(up: bool, past: bool, restricted: bool) -> str:
+    """One step of the same walk, from many starts at once."""
+    left, right = ("<-", "-") if up else ("-", "->")
+    body = (
+        f"UNWIND $ids AS id MATCH (n:Record {{id: id}}){left}[r:{types(_WALKED, past)}]{right}()"
+        f" WHERE {_walked('r', up, past, restricted)}"
+    )
+    return answer(body, EDGE)

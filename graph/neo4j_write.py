@@ -1,27 +1,26 @@
 """The writing side of the Neo4j store: what `ledger.plan` asks, and writing down what it answers, inside one transaction."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, LiteralString, cast
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 import orjson
 
 from graph import ledger, standing
 from graph.claims import RETRACTED, Edge
-from graph.model import MODELS
+from graph.model import MODELS, RELATIONS
 from graph.neo4j_cypher import FOREVER
+from graph.record import event_span
 from graph.standing import Standing
 from graph.store import Commit
 
-Run = Callable[..., list[dict[str, Any]]]
+Run = Callable[..., list[list[Any]]]
 """Runs a statement with parameters and returns its rows."""
+Shown = dict[str, Any]
+"""The kind label and the properties of a record: `kind`, and `.NAME` for each value."""
 
 _KINDS = ":".join(MODELS)
-
-
-def cypher(text: str) -> LiteralString:
-    """A statement put together from words of ours only; values are always parameters."""
-    return cast(LiteralString, text)  # type: ignore[redundant-cast]
+_LARGEST = 2**63
 
 
 class Writer:
@@ -33,24 +32,23 @@ class Writer:
     # -- what a plan asks
 
     def head(self) -> Commit | None:
-        rows = self._run("MATCH (c:_Commit) RETURN c.body AS body ORDER BY c.number DESC LIMIT 1")
-        return Commit(**orjson.loads(rows[0]["body"])) if rows else None
+        rows = self._run("MATCH (g:_Graph {name: 'veintrace'}) MATCH (c:_Commit {number: g.head}) RETURN c.body")
+        return Commit(**orjson.loads(rows[0][0])) if rows else None
 
     def logged(self, claims: Collection[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
         rows = self._run(
-            "UNWIND $records AS record MATCH (c:_Claim {record: record}) RETURN c.record AS record, c.hash AS hash",
-            records=list({record for record, _ in claims}),
+            "UNWIND $asked AS asked MATCH (c:_Claim {record: asked[0], hash: asked[1]}) RETURN c.record, c.hash",
+            asked=[[record, digest.hex()] for record, digest in claims],
         )
-        return {(row["record"], bytes.fromhex(row["hash"])) for row in rows} & set(claims)
+        return {(record, bytes.fromhex(digest)) for record, digest in rows}
 
     def standings(self, ids: Collection[str]) -> dict[ledger.Owner, Standing]:
         rows = self._run(
-            "UNWIND $ids AS id MATCH (s:_State {id: id}) WHERE s.until = $forever RETURN s.id AS id, s.steward AS steward,"
-            " s.doc AS doc",
+            "UNWIND $ids AS id MATCH (s:_State {id: id}) WHERE s.until = $forever RETURN s.id, s.steward, s.doc",
             ids=list(ids),
             forever=FOREVER,
         )
-        return {(row["id"], row["steward"]): standing.load(row["doc"]) for row in rows}
+        return {(record, steward): standing.load(doc) for record, steward, doc in rows}
 
     def joins(self, ids: Collection[str]) -> list[Edge]:
         found: dict[Edge, None] = {}
@@ -59,68 +57,76 @@ class Writer:
         while frontier:
             seen |= frontier
             rows = self._run(
-                "UNWIND $ids AS id MATCH (a:Record {id: id})-[r:SAME_AS]->(b) RETURN a.id AS source, b.id AS target,"
-                " r.steward AS steward, r.reversed AS reversed",
+                "UNWIND $ids AS id MATCH (a:Record {id: id}) WHERE a._joined"
+                " MATCH (a)-[r:SAME_AS]->(b) RETURN a.id, b.id, r.steward, r.reversed",
                 ids=list(frontier),
             )
-            for row in rows:
-                ends = (row["target"], row["source"]) if row["reversed"] else (row["source"], row["target"])
-                found[Edge("SAME_AS", *ends, row["steward"])] = None
+            for one, other, steward, reversed_ in rows:
+                source, target = (other, one) if reversed_ else (one, other)
+                found[Edge("SAME_AS", source, target, steward)] = None
             frontier = {end for edge in found for end in (edge.source, edge.target)} - seen
         return list(found)
 
     def carriers(self, texts: Collection[str]) -> list[ledger.Label]:
         rows = self._run(
-            "UNWIND $texts AS text MATCH (l:_Label {text: text}) WHERE l.until = $forever"
-            " RETURN l.text AS text, l.id AS id, l.steward AS steward",
+            "UNWIND $texts AS text MATCH (l:_Label {text: text}) WHERE l.until = $forever RETURN l.text, l.id, l.steward",
             texts=list(texts),
             forever=FOREVER,
         )
-        return [(row["text"], row["id"], row["steward"]) for row in rows]
+        return [(text, record, steward) for text, record, steward in rows]
 
     # -- writing it down
 
-    def write(self, plan: ledger.Plan) -> None:
-        """Write a plan with its commit, claims and nodes; nothing where the plan has no commit."""
+    def write(self, plan: ledger.Plan, logged: int) -> None:
+        """Write a plan that has a commit: the commit, its claims after the `logged` ones there are, and what stands."""
         commit = plan.applied.commit
-        if commit is None:
-            return
+        assert commit is not None
+        stewards = sorted({claim.steward for claim, _, _ in plan.claims})
+        self._commit(commit, stewards, logged + len(plan.claims))
         self._run(
-            "CREATE (:_Commit {number: $number, load_id: $load_id, closes: $closes, stewards: $stewards, body: $body})",
-            number=commit.number,
-            load_id=commit.load_id,
-            closes=commit.closes,
-            stewards=sorted({claim.steward for claim, _, _ in plan.claims}),
-            body=orjson.dumps(commit.__dict__).decode(),
-        )
-        self._run(
-            "UNWIND $rows AS row MERGE (n:Record {id: row.id}) ON CREATE SET n.key = row.key, n.since = $commit",
-            rows=[{"id": record, "key": text} for record, text in plan.names.items()],
+            "UNWIND $rows AS row MERGE (n:Record {id: row[0]}) ON CREATE SET n.key = row[1], n.since = $commit",
+            rows=[[record, text] for record, text in plan.names.items()],
             commit=commit.number,
         )
-        [row] = self._run("MATCH (g:_Graph) SET g.claims = g.claims + $more RETURN g.claims AS claims", more=len(plan.claims))
-        first = row["claims"] - len(plan.claims) + 1
         self._run(
-            "UNWIND $rows AS row CREATE (c:_Claim) SET c = row",
+            "UNWIND $rows AS row CREATE (:_Claim {number: row[0], commit: $commit, record: row[1], steward: row[2],"
+            " hash: row[3], body: row[4], at: row[5], event_id: row[6], event_hash: row[7]})",
             rows=[
-                {
-                    "number": first + at,
-                    "commit": commit.number,
-                    "record": claim.record,
-                    "steward": claim.steward,
-                    "hash": digest.hex(),
-                    "body": body.decode(),
-                    "at": claim.evidence.at,
-                    "event_id": claim.evidence.event_id,
-                    "event_hash": claim.evidence.event_hash,
-                }
-                for at, (claim, body, digest) in enumerate(plan.claims)
+                [
+                    number,
+                    claim.record,
+                    claim.steward,
+                    digest.hex(),
+                    body.decode(),
+                    claim.evidence.at,
+                    claim.evidence.event_id,
+                    claim.evidence.event_hash,
+                ]
+                for number, (claim, body, digest) in enumerate(plan.claims, logged + 1)
             ],
+            commit=commit.number,
         )
         self.project(plan, commit.number)
 
+    def _commit(self, commit: Commit, stewards: list[str], logged: int) -> None:
+        self._run(
+            "MATCH (g:_Graph {name: 'veintrace'}) SET g.head = $number, g.claims = $logged"
+            " CREATE (:_Commit {number: $number, load_id: $load, stewards: $stewards, body: $body})"
+            " MERGE (l:_Load {id: $load}) ON CREATE SET l.first = $number, l.closed = false, l.stewards = []"
+            " SET l.closed = l.closed OR $closes, l.stewards = l.stewards + [s IN $stewards WHERE NOT s IN l.stewards]"
+            " WITH count(*) AS done UNWIND $stewards AS name"
+            " MERGE (s:_Steward {name: name}) ON CREATE SET s.since = $number",
+            number=commit.number,
+            logged=logged,
+            load=commit.load_id,
+            closes=commit.closes,
+            stewards=stewards,
+            body=orjson.dumps(commit.__dict__).decode(),
+        )
+
     def project(self, plan: ledger.Plan, commit: int) -> None:
         """Close and open states, relations and labels."""
+        self._join(plan)
         if plan.closed:
             self._run(
                 "UNWIND $rows AS row MATCH (s:_State {id: row[0]}) WHERE s.steward = row[1] AND s.until = $forever"
@@ -129,58 +135,72 @@ class Writer:
                 forever=FOREVER,
                 commit=commit,
             )
-        self._run(
-            "UNWIND $rows AS row CREATE (s:_State {id: row[0], steward: row[1], since: $commit, until: $forever,"
-            " doc: row[2], key: row[3]})",
-            rows=[[record, steward, word.dump().decode(), plan.names[record]] for record, steward, word in plan.opened],
-            commit=commit,
-            forever=FOREVER,
-        )
-        self._show(plan)
+        self._states(plan, commit)
         self._close_edges(plan.edges_closed, commit)
         self._open_edges(plan.edges_opened, commit)
         self._labels(plan, commit)
 
-    def _show(self, plan: ledger.Plan) -> None:
-        """Kind labels and readable properties of the present: the word of the smallest steward that has not taken it back."""
-        words = dict(plan.before)
-        words.update({(record, steward): word for record, steward, word in plan.opened})
-        shown: dict[str, tuple[str, Mapping[str, Any]]] = {}
-        for (record, steward), word in words.items():
-            live = {} if word.fields.get(RETRACTED) else word.fields
-            if record not in shown or (not shown[record][1] and live) or (live and steward < shown[record][0]):
-                shown[record] = (steward, live)
-        changed = {record for record, _, _ in plan.opened}
-        renamed = [record for record, _ in plan.closed]
-        if renamed:
-            self._run(f"UNWIND $ids AS id MATCH (n:Record {{id: id}}) REMOVE n:{_KINDS}", ids=renamed)
-        by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for record in changed:
-            fields = shown[record][1]
-            values = {p[1:]: v for p, v in fields.items() if p[0] == "." and isinstance(v, str | int | float)}
-            by_kind[fields.get("kind", "")].append({"id": record, "values": values})
-        for kind, rows in by_kind.items():
-            label = f", n:{kind}" if kind in MODELS else ""
-            self._run(f"UNWIND $rows AS row MATCH (n:Record {{id: row.id}}) SET n += row.values{label}", rows=rows)
+    def _join(self, plan: ledger.Plan) -> None:
+        """Mark ids that are joined for the first time, and what was said of them."""
+        joined = {end for edge in plan.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
+        if joined:
+            self._run(
+                "UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n._joined IS NULL SET n._joined = true"
+                " WITH n MATCH (s:_State {id: n.id}) SET s.joined = true",
+                ids=list(joined),
+            )
+
+    def _states(self, plan: ledger.Plan, commit: int) -> None:
+        """Open states; bring kind label, values shown and hints of their records up to date."""
+        opened: dict[str, dict[str, Standing]] = defaultdict(dict)
+        for record, steward, word in plan.opened:
+            opened[record][steward] = word
+        before: dict[str, dict[str, Standing]] = defaultdict(dict)
+        for (record, steward), word in plan.before.items():
+            before[record][steward] = word
+        fresh: dict[str, list[list[Any]]] = defaultdict(list)
+        again: dict[str, list[list[Any]]] = defaultdict(list)
+        hinted: list[list[Any]] = []
+        for record, words in opened.items():
+            old_words = before[record]
+            old, new = shown(old_words), shown(old_words | words)
+            kind, values = new.pop("kind", ""), {path[1:]: value for path, value in new.items()}
+            values.update((path[1:], None) for path in old.keys() - new.keys() if path[0] == ".")
+            states = [[steward, word.dump().decode()] for steward, word in words.items()]
+            hint = _hint(record, words.values())
+            if old_words:
+                again[kind].append([record, values, states])
+                hinted += [[record, *hint.values()]] if hint else []
+            else:
+                fresh[kind].append([record, values | hint, states])
+        for rows_of, clear in ((fresh, ""), (again, f" REMOVE n:{_KINDS}")):
+            for kind, rows in rows_of.items():
+                label = f" SET n:{kind}" if kind in MODELS else ""
+                self._run(_STATES.format(clear=clear, label=label), rows=rows, commit=commit, forever=FOREVER)
+        if hinted:
+            self._run(_HINTS, rows=hinted)
 
     def _close_edges(self, edges: Iterable[Edge], commit: int) -> None:
         """Retype what no longer stands to `WAS_...`."""
-        for type_, rows in _by_type(edges):
+        for type_, turned, rows in _by_type(edges):
             self._run(
-                f"UNWIND $rows AS row MATCH (a:Record {{id: row.source}})-[r:{type_} {{steward: row.steward}}]->"
-                f"(b:Record {{id: row.target}}) WHERE r.until = $forever AND coalesce(r.reversed, false) = row.reversed"
+                f"UNWIND $rows AS row MATCH (a:Record {{id: row[0]}}) MATCH (b:Record {{id: row[1]}})"
+                f" MATCH (a)-[r:{type_} {{steward: row[2]}}]->(b) WHERE coalesce(r.reversed, false) = $turned"
                 f" CREATE (a)-[w:WAS_{type_}]->(b) SET w = properties(r), w.until = $commit DELETE r",
                 rows=rows,
                 commit=commit,
-                forever=FOREVER,
+                turned=turned,
             )
 
     def _open_edges(self, edges: Iterable[Edge], commit: int) -> None:
-        for type_, rows in _by_type(edges):
-            joined = ", a.joined = true" if type_ == "SAME_AS" else ""
+        for type_, turned, rows in _by_type(edges):
+            names = ["steward", *RELATIONS[type_].fields, *_ENDS.get(type_, ())]
+            properties = ", ".join(f"{name}: row[{at}]" for at, name in enumerate(names, 2))
+            if turned:
+                properties += ", reversed: true"
             self._run(
-                f"UNWIND $rows AS row MATCH (a:Record {{id: row.source}}) MATCH (b:Record {{id: row.target}})"
-                f" CREATE (a)-[r:{type_}]->(b) SET r = row.properties, r.since = $commit, r.until = $forever{joined}",
+                f"UNWIND $rows AS row MATCH (a:Record {{id: row[0]}}) MATCH (b:Record {{id: row[1]}})"
+                f" CREATE (a)-[:{type_} {{{properties}, since: $commit, until: $forever}}]->(b)",
                 rows=rows,
                 commit=commit,
                 forever=FOREVER,
@@ -192,8 +212,8 @@ class Writer:
                 "UNWIND $rows AS row MATCH (l:_Label {text: row[0]}) WHERE l.id = row[1] AND l.steward = row[2]"
                 " AND l.until = $forever SET l.until = $commit",
                 rows=[list(label) for label in plan.labels_closed],
-                commit=commit,
                 forever=FOREVER,
+                commit=commit,
             )
         if plan.labels_opened:
             self._run(
@@ -204,23 +224,66 @@ class Writer:
             )
 
 
-def _by_type(edges: Iterable[Edge]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Rows to write, by type; a `SAME_AS` gives two, one for each direction."""
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+_STATES = (
+    "UNWIND $rows AS row MATCH (n:Record {{id: row[0]}}){clear} SET n += row[1]{label} WITH n, row UNWIND row[2] AS said"
+    " CREATE (:_State {{id: row[0], steward: said[0], since: $commit, until: $forever, doc: said[1], key: n.key,"
+    " joined: n._joined}})"
+)
+_HINTS = (
+    "UNWIND $rows AS row MATCH (n:Record {id: row[0]}) SET n._undated = CASE WHEN row[1] THEN true ELSE n._undated END,"
+    " n._first = CASE WHEN n._first < row[2] THEN n._first ELSE coalesce(row[2], n._first) END,"
+    " n._last = CASE WHEN n._last > row[3] THEN n._last ELSE coalesce(row[3], n._last) END"
+)
+_ENDS = {"INPUT_TO": ("ends_down",), "OUTPUT": ("ends_up",)}
+"""The property that marks a making from or of a person, which ends a walk in that direction."""
+
+
+def shown(words: Mapping[str, Standing]) -> Shown:
+    """What a reader of the database sees of one id: field by field the word of the smallest steward who says one."""
+    told: Shown = {}
+    for steward in sorted(words, reverse=True):
+        fields = words[steward].fields
+        if not fields.get(RETRACTED):
+            told.update((path, _storable(value)) for path, value in fields.items() if path[0] == "." or path == "kind")
+    return told
+
+
+def _storable(value: Any) -> Any:
+    """The value as a property: what Neo4j has no type for (a number beyond 64 bits, a list) as JSON text."""
+    if isinstance(value, str | bool | float) or (isinstance(value, int) and -_LARGEST <= value < _LARGEST):
+        return value
+    return orjson.dumps(value).decode() if not isinstance(value, int) else str(value)
+
+
+def _hint(record: str, words: Iterable[Standing]) -> dict[str, Any]:
+    """For an event, whether one of these words gives no time, and the widest span of those that do."""
+    if not record.startswith("event-"):
+        return {}
+    spans = [event_span(word.fields) for word in words]
+    dated = [span for span in spans if span is not None]
+    first, last = (min(s for s, _ in dated), max(e for _, e in dated)) if dated else (None, None)
+    return {"_undated": len(dated) < len(spans) or None, "_first": first, "_last": last}
+
+
+def _by_type(edges: Iterable[Edge]) -> list[tuple[str, bool, list[list[Any]]]]:
+    """`(type, turned, rows)` to write; a `SAME_AS` is written from both ends, the second time turned."""
+    found: dict[str, list[Edge]] = defaultdict(list)
     for edge in edges:
-        properties: dict[str, Any] = {"steward": edge.steward}
-        for name, value in (("role", edge.role), ("unit", edge.unit)):
-            if value is not None:
-                properties[name] = value
-        if edge.quantity is not None:
-            properties["quantity"] = float(edge.quantity)
-        if edge.type == "INPUT_TO" and edge.source.startswith("person-"):
-            properties["ends_down"] = True
-        if edge.type == "OUTPUT" and edge.target.startswith("person-"):
-            properties["ends_up"] = True
-        row = {"source": edge.source, "target": edge.target, "steward": edge.steward, "reversed": False}
-        rows[edge.type].append({**row, "properties": properties})
-        if edge.type == "SAME_AS":
-            turned = {"source": edge.target, "target": edge.source, "steward": edge.steward, "reversed": True}
-            rows[edge.type].append({**turned, "properties": {**properties, "reversed": True}})
-    yield from rows.items()
+        found[edge.type].append(edge)
+    parts = [(type_, False, [_edge_row(edge) for edge in members]) for type_, members in found.items()]
+    if joins := found.get("SAME_AS"):
+        parts.append(("SAME_AS", True, [[edge.target, edge.source, edge.steward] for edge in joins]))
+    return parts
+
+
+def _edge_row(edge: Edge) -> list[Any]:
+    """Ends, steward, the properties of its type in the model's order, and whether it ends a walk."""
+    row: list[Any] = [edge.source, edge.target, edge.steward]
+    for name in RELATIONS[edge.type].fields:
+        value = getattr(edge, name)
+        row.append(float(value) if name == "quantity" and value is not None else value)
+    if edge.type == "INPUT_TO":
+        row.append(edge.source.startswith("person-") or None)
+    elif edge.type == "OUTPUT":
+        row.append(edge.target.startswith("person-") or None)
+    return row

@@ -43,11 +43,18 @@ from graph.walk import MAKING, with_joined
 _PAGE = 5_000
 
 
-class SqliteStore:
-    """The store contract on SQLite; one connection a thread. `path` may be `:memory:` (one thread then)."""
+_DURABLE = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
+_SCRATCH = ("journal_mode=MEMORY", "synchronous=OFF", "cache_size=-262144", "temp_store=MEMORY")
 
-    def __init__(self, path: str | Path, *, create: bool = False) -> None:
+
+class SqliteStore:
+    """The store contract on SQLite; one connection a thread. `path` may be `:memory:` (one thread then).
+
+    A `scratch` graph is thrown away by whoever made it, so it need not survive a power cut."""
+
+    def __init__(self, path: str | Path, *, create: bool = False, scratch: bool = False) -> None:
         self.path = str(path)
+        self._pragmas = _SCRATCH if scratch else _DURABLE
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         if self.path != ":memory:" and not create and not Path(self.path).exists():
@@ -64,7 +71,7 @@ class SqliteStore:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=60.0)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY"):
+            for pragma in self._pragmas:
                 connection.execute(f"PRAGMA {pragma}")
             self._local.connection = connection
             self._connections.append(connection)
@@ -254,21 +261,22 @@ class SqliteStore:
             f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')} JOIN steward USING (sid)",
             [array(ids)],
         )
-        return [
-            State(record, steward, standing.load(doc), key, bool(joined))
-            for record, steward, doc, key, joined in sorted(rows)
-        ]
+        found = []
+        for record, steward, doc, key, joined in sorted(rows):
+            found.append(State(record, steward, standing.load(doc), key, bool(joined)))
+        return found
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
-        seen = f"since <= {scope.commit:d}"
+        said = f"since <= {scope.commit:d}"
         if scope.stewards is not None:
-            seen += f" AND sid IN ({self._sids(scope)})"
+            said += f" AND sid IN ({self._sids(scope)})"
+        stands = self._visible(scope, "edge")
         rows = self._rows(
             scope,
             "SELECT node.id, node.key FROM json_each(?) AS asked JOIN node ON node.id = asked.value WHERE"
-            f" EXISTS (SELECT 1 FROM state WHERE state.nid = node.nid AND {seen})"
-            f" OR EXISTS (SELECT 1 FROM edge WHERE edge.src = node.nid AND {seen})"
-            f" OR EXISTS (SELECT 1 FROM edge WHERE edge.dst = node.nid AND {seen})",
+            f" EXISTS (SELECT 1 FROM state WHERE state.nid = node.nid AND {said})"
+            f" OR EXISTS (SELECT 1 FROM edge WHERE edge.src = node.nid AND {stands})"
+            f" OR EXISTS (SELECT 1 FROM edge WHERE edge.dst = node.nid AND {stands})",
             [array(ids)],
         )
         return dict(rows)

@@ -84,7 +84,8 @@ class Writer:
             "INSERT INTO commits VALUES (?, ?, ?, ?)",
             [commit.number, commit.load_id, commit.closes, orjson.dumps(commit.__dict__)],
         )
-        nids = self._nodes(plan.names, commit.number)
+        self._nodes(plan.names, commit.number)
+        nids = self._nids(_ids_of(plan))
         sids = self._stewards({claim.steward for claim, _, _ in plan.claims})
         connection.executemany(
             "INSERT OR IGNORE INTO commit_steward VALUES (?, ?)", [(sid, commit.number) for sid in sids.values()]
@@ -107,12 +108,11 @@ class Writer:
         )
         self._project(plan, commit.number, nids, sids)
 
-    def _nodes(self, names: dict[str, str | None], commit: int) -> dict[str, int]:
+    def _nodes(self, names: dict[str, str | None], commit: int) -> None:
         self._connection.executemany(
             "INSERT INTO node (id, key, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             [(record, text, commit) for record, text in names.items()],
         )
-        return self._nids(names)
 
     def _nids(self, ids: Iterable[str]) -> dict[str, int]:
         rows = self._connection.execute(
@@ -169,8 +169,13 @@ class Writer:
             self._connection.execute(statement)
         for commit, claims in paired(commits, entries):
             plan = ledger.plan(Batch.of(commit, claims), self)
-            nids = self._nids({record for claim in claims for record in claim.names})
-            self._project(plan, commit.number, nids, self._stewards({claim.steward for claim in claims}))
+            self._project(plan, commit.number, self._nids(_ids_of(plan)), self._stewards({claim.steward for claim in claims}))
+
+
+def _ids_of(plan: ledger.Plan) -> set[str]:
+    """All ids that writing a plan needs: those its claims name, and the ends of relations that an earlier claim named."""
+    ends = (end for edges in (plan.edges_closed, plan.edges_opened) for edge in edges for end in (edge.source, edge.target))
+    return {*plan.names, *ends}
 
 
 def _edge_keys(edge: Edge, nids: dict[str, int], sids: dict[str, int]) -> list[tuple[int, int, int, int]]:

@@ -82,8 +82,15 @@ def contribution(steward: str, members: Mapping[str, Standing], group: Iterable[
 
     `members` are this steward's standings by id, `group` all ids of the record. SHA-256 of canonical JSON of ids,
     standing fields and retracted ids; no evidence, dates of recording or computed values."""
+    if len(members) == 1 and group == [*members]:
+        [standing] = members.values()
+        if not standing.fields.get(RETRACTED):
+            return _hashed([steward, group, standing.fields, []])
     live = [standing for standing in members.values() if not standing.fields.get(RETRACTED)]
     fields = live[0].fields if len(live) == 1 else joined(live).fields
     retracted = sorted(record for record, standing in members.items() if standing.fields.get(RETRACTED))
-    text = canonical_json([steward, sorted(group), fields, retracted])
-    return int.from_bytes(hashlib.sha256(text).digest(), "big")
+    return _hashed([steward, sorted(group), fields, retracted])
+
+
+def _hashed(value: Any) -> int:
+    return int.from_bytes(hashlib.sha256(canonical_json(value)).digest(), "big")

@@ -187,7 +187,7 @@ class Store(Protocol):
         """Standing states of `ids`, in ascending order of (id, steward)."""
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
-        """Those of `ids` that a visible claim is made under or refers to, with the text of the key each was computed from."""
+        """Those of `ids` that a visible claim was made under or a standing relation names, with the text of the key of each."""
 
     def find(self, texts: Collection[str], scope: Scope) -> dict[str, list[str]]:
         """For each identifier text the ids (ascending) that a visible steward gives it to."""

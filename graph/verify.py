@@ -40,7 +40,7 @@ def verify(store: Store, progress: Progress | None = None) -> Verification:
     The graph is made again beside the original in a temporary SQLite file, so it costs a load's time and space."""
     found = Verification()
     with tempfile.TemporaryDirectory(prefix="veintrace-verify-") as folder:
-        again = SqliteStore(Path(folder) / "again.db", create=True)
+        again = SqliteStore(Path(folder) / "again.db", create=True, scratch=True)
         try:
             _replay(store, again, found, progress)
             if found.ok:

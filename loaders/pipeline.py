@@ -51,7 +51,7 @@ def load(store: Store, paths: Sequence[Path], options: Options, progress: Progre
 def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
     """What loading into an empty graph would say; needs no graph and leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="veintrace-dry-run-") as folder:
-        store = SqliteStore(Path(folder) / "dry.db", create=True)
+        store = SqliteStore(Path(folder) / "dry.db", create=True, scratch=True)
         try:
             with _no_cycle_search():
                 report = _Load(store, paths, options, progress, keep_refused=False).run()

@@ -73,6 +73,7 @@ class Holdings:
         news = set(objects) - self._asked
         if not news:
             return
+        news |= {twin for twin in self._learn(news) if twin.startswith("object-")}
         self._asked |= news
         holders = self._ask(news, None)
         self._holders_asked = set()

@@ -31,18 +31,22 @@ class Network:
 
     claims: list[Claim] = field(default_factory=list)
 
-    def say(self, cls: str, name: str, kind: str | None, *, steward: str = "H", recorded: int | None = None, **values: Any) -> str:
+    def say(
+        self, cls: str, ident: str, kind: str | None, /, *, steward: str = "H", recorded: int | None = None, **values: Any
+    ) -> str:
         """A record with values; `kind` None says nothing of it."""
-        record = rid(cls, name)
+        record = rid(cls, ident)
         fields: dict[str, Any] = {"kind": kind} if kind else {}
         fields |= {f".{key}": value for key, value in values.items() if value is not None}
-        self._claim(steward, record, fields, {record: parse(name, cls=cls, assigner="NET").text}, recorded)
+        self._claim(steward, record, fields, {record: parse(ident, cls=cls, assigner="NET").text}, recorded)
         return record
 
     def _claim(self, steward: str, record: str, fields: dict[str, Any], names: dict[str, str | None], recorded: int | None) -> None:
         self.claims.append(Claim(steward, record, fields, Evidence(f"line {len(self.claims) + 2}"), recorded, names))
 
-    def relate(self, type_: str, source: str, target: str, *, steward: str = "H", recorded: int | None = None, **fields: Any) -> None:
+    def relate(
+        self, type_: str, source: str, target: str, *, steward: str = "H", recorded: int | None = None, **fields: Any
+    ) -> None:
         """A relation between two names such as `object/A`."""
         ends = [end.split("/") for end in (source, target)]
         ids = [rid(cls, name) for cls, name in ends]
@@ -50,8 +54,8 @@ class Network:
         owner, stated = relation_fields(type_, ids[0], ids[1], fields)
         self._claim(steward, owner, stated, names, recorded)
 
-    def material(self, name: str, **told: Any) -> str:
-        return self.say("object", name, "Material", **told)
+    def material(self, ident: str, /, **told: Any) -> str:
+        return self.say("object", ident, "Material", **told)
 
     def step(self, name: str, hour: float | None, inputs: Sequence[str] = (), outputs: Sequence[str] = (), **told: Any) -> str:
         """A step at an hour (None: undated), with what goes in and comes out."""
@@ -70,7 +74,9 @@ class Network:
             self.relate("SUBJECT_OF", f"object/{subject}", f"event/{name}", steward=told.get("steward", "H"))
         return record
 
-    def pack(self, name: str, hour: float | None, container: str, contents: Sequence[str], *, out: bool = False, **told: Any) -> str:
+    def pack(
+        self, name: str, hour: float | None, container: str, contents: Sequence[str], *, out: bool = False, **told: Any
+    ) -> str:
         """A packing (or unpacking) of contents; without contents an unpacking empties the container."""
         record = self.step(name, hour, type="unpacking" if out else "packing", action="DELETE" if out else "ADD", **told)
         steward = told.get("steward", "H")
@@ -85,7 +91,9 @@ class Network:
         self._claim(steward, record, {RETRACTED: True}, {record: parse(name, cls=cls, assigner="NET").text}, recorded)
 
 
-def land(store: Store, claims: Iterable[Claim], *, load: str = "load", moment: int | None = None, size: int = 20_000) -> list[Applied]:
+def land(
+    store: Store, claims: Iterable[Claim], *, load: str = "load", moment: int | None = None, size: int = 20_000
+) -> list[Applied]:
     """Apply claims as one load, in commits of `size`."""
     told = list(claims)
     head = store.head()

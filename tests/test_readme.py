@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from graphql import build_schema, parse, validate
+from neo4j import GraphDatabase
 
 from api import cli, settings
 from graph import errors
+from loaders import pipeline
+from queries.recall import recall
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -95,3 +98,20 @@ def test_the_graphql_example_fits_the_schema() -> None:
 def test_every_command_is_named() -> None:
     for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS):
         assert f"veintrace {command.name}" in README, command.name
+
+
+@pytest.mark.neo4j
+def test_the_cypher_example_finds_the_doses_that_a_recall_finds(clean_neo4j: str) -> None:
+    store = settings.open_store(clean_neo4j, create=True)
+    try:
+        pipeline.load(store, [ROOT / "examples" / "first-journey"], pipeline.Options())
+        view = settings.make_view(store, None)
+        reached = recall(view, [view.resolve("lot:VEC-7@vectorworks")]).lineage.records.values()
+        doses = {key for record in reached if record.value("type") == "dose" for key in record.keys}
+    finally:
+        store.close()
+    [example] = re.findall(r"```cypher\n(.*?)```", README, re.DOTALL)
+    with GraphDatabase.driver(clean_neo4j) as driver:
+        found = {row["dose.key"] for row in driver.execute_query(example).records}
+    assert found == doses
+    assert len(doses) == 5

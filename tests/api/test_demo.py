@@ -94,5 +94,5 @@ def test_the_page_needs_no_network_and_names_every_event(tmp_path: Path, capsys:
     assert page.fetched == []
     assert page.elements.get("script", 0) == 0
     assert page.elements["table"] >= 2
-    for word in ("collection", "transduction", "release", "thaw", "DOSE-101-A", "picked_up_at", "step.csv line"):
+    for word in ("collection", "transduction", "release", "thaw", "DOSE-101-A", "picked_up_at", "step.csv"):
         assert word in text, word

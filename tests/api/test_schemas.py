@@ -1,0 +1,80 @@
+"""Each JSON answer of the command line is what its checked-in schema says, and says nothing that the schema leaves out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from api import cli, settings
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "api" / "schemas").glob("*.json")}
+EXAMPLE = str(ROOT / "examples" / "first-journey")
+ANSWERS = {
+    "template": ["template", "bundle"],
+    "load": ["load", str(ROOT / "examples" / "with-faults")],
+    "lineage": ["lineage", "DOSE-101-A", "--direction", "both"],
+    "recall": ["recall", "lot:VEC-7@vectorworks"],
+    "history": ["history", "lot:VEC-7@vectorworks"],
+    "find": ["find", "APH-101"],
+    "verify": ["verify"],
+    "copy": ["copy", "sqlite:///veintrace.db", "sqlite:///copy.db"],
+    "rebuild": ["rebuild"],
+    "config": ["config"],
+    "error": ["find", "(01)12"],
+}
+SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in ("lineage", "recall", "history", "find")}
+CASES = [*ANSWERS.items(), *SEEN_BY_HOSPITAL.items()]
+
+
+def _closed(schema: Any) -> Any:
+    """The same schema, but for objects that may hold nothing it does not name. Readers must expect additions; we not."""
+    if isinstance(schema, list):
+        return [_closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(part) for name, part in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def _check(answer: Any, name: str, schemas: dict[str, Any]) -> None:
+    registry = Registry().with_resources((f"{other}.json", Resource.from_contents(schema)) for other, schema in schemas.items())
+    Draft202012Validator(schemas[name], registry=registry).validate(answer)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example in its default graph."""
+    made = tmp_path_factory.mktemp("answers")
+    assert cli.run(["load", EXAMPLE, "--graph", f"sqlite:///{made}/veintrace.db"]) == 0
+    return made
+
+
+@pytest.mark.parametrize(("name", "command"), CASES, ids=lambda case: case if isinstance(case, str) else " ".join(case[2:]))
+def test_an_answer_is_what_its_schema_says(
+    folder: Path, name: str, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    for setting in settings.SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    capsys.readouterr()
+    cli.run([*command, "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    _check(answer, name, SCHEMAS)
+    if name != "error":
+        _check(answer, name, _closed(SCHEMAS))
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_a_schema(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+def test_every_command_has_a_schema() -> None:
+    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS):
+        assert command.name in SCHEMAS
