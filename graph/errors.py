@@ -32,7 +32,7 @@ class UsageError(TraceError):
     http_status = 400
 
 
-class InvalidIdentifier(UsageError):
+class InvalidIdentifier(UsageError, ValueError):
     """A text that cannot be an identifier of the kind it stands for."""
 
     code = "INVALID_IDENTIFIER"
@@ -44,7 +44,7 @@ class InvalidIdentifier(UsageError):
         self.repair = repair
 
 
-class InvalidInstant(UsageError):
+class InvalidInstant(UsageError, ValueError):
     """A text that is not a point in time, or a local time that cannot be placed."""
 
     code = "INVALID_INSTANT"

@@ -78,6 +78,7 @@ SCHEMES = {
 _PREFERENCE = {name: at for at, name in enumerate(SCHEMES)}
 _URI_SHAPED = frozenset(("event_hash", "uri", *(key.scheme for key in gs1.KEYS.values()), "sgtin", "lgtin", "upui",
                          "grai_type", "gdti_type", "gcn_type", "cpi_type", "itip_type"))  # fmt: skip
+_BARE_KEYS = {"sscc": "00", "gtin": "01", "sgln": "414", "pgln": "417", "giai": "8004", "gsrn": "8018", "gsrnp": "8017"}
 _FORBIDDEN = {"name": "a name", "ssn": "a social security number", "mrn": "a medical record number"}
 _SPECIAL = re.compile(r"[:/=(@]")
 _PREFIXED = re.compile(r"([a-z][a-z0-9_]*):(.+)\Z", re.DOTALL)
@@ -197,8 +198,12 @@ def _prefixed(text: str, name: str, value: str, assigner: str | None) -> Identif
     if name == "sec":
         isbt128.parse_european_code(value)
         return Identifier("sec", value.replace(" ", "").upper())
+    if name == "uri":
+        return Identifier("uri", value)
+    if name in _BARE_KEYS:
+        return _linked(gs1.from_elements(f"({_BARE_KEYS[name]}){value}"))
     if name in _URI_SHAPED:
-        return Identifier("uri", value) if name == "uri" else None
+        raise InvalidIdentifier(text, f"a {name} is not written so", "write it as (01)...(21)..., as an EPC URN or a Digital Link")
     if not scheme.assigned:
         return Identifier(name, value)
     number, at, stated = value.rpartition("@")

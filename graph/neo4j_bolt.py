@@ -46,8 +46,12 @@ class Bolt:
                 notifications_min_severity=NotificationMinimumSeverity.OFF,
                 connection_acquisition_timeout=30.0,
             )
+        except (DriverError, ValueError) as error:
+            raise self._unavailable(error) from None
+        try:
             self.driver.verify_connectivity()
         except (Neo4jError, DriverError, ValueError) as error:  # ValueError: an address that is none
+            self.driver.close()
             raise self._unavailable(error) from None
         self._watch = Watch(self._terminate)
 

@@ -257,7 +257,8 @@ class SqliteStore:
     def get(self, ids: Collection[str], scope: Scope) -> list[State]:
         rows = self._rows(
             scope,
-            "SELECT node.id, steward.name, state.doc, node.key, node.joined FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            "SELECT node.id, steward.name, state.doc, node.key, node.joined"
+            " FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
             f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')} JOIN steward USING (sid)",
             [array(ids)],
         )

@@ -119,6 +119,13 @@ def test_labels_are_never_preferred_and_keys_have_an_order() -> None:
     assert preferred([label], "object") is None
 
 
+def test_a_gs1_word_before_a_colon_is_never_a_local_number() -> None:
+    assert parse("sscc:040123450000003338", cls="object") == parse("urn:epc:id:sscc:4012345.0000000333", cls="object")
+    for text, cls in (("sscc:040123450000003337", "object"), ("sscc:040123450000003338", "person"), ("sgtin:4012345.1", "object")):
+        with pytest.raises(InvalidIdentifier):
+            parse(text, cls=cls, assigner="H")
+
+
 def test_every_scheme_says_what_it_is() -> None:
     assert all(scheme.description.endswith(".") and set(scheme.classes) <= set(CLASSES) for scheme in SCHEMES.values())
     assert {gs1.scheme_of(gs1.from_urn(u) or "") for u in ("urn:epc:idpat:grai:4012345.66666.*",)} == {"grai_type"}
