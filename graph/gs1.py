@@ -57,6 +57,8 @@ _NAMES = {
 _QUALIFIER_NAMES = {"ser": "21", "lot": "10", "cpv": "22", "glnx": "254", "cpsn": "8011", "tpx": "235", "srin": "8019"}
 _QUALIFIERS = frozenset(("10", "21", "22", "235", "254", "8011", "8019"))
 _URN = re.compile(r"urn:epc:(id|class|idpat):([a-z]+):(.+)\Z")
+_OFFICIAL = re.compile(r"https?://id\.gs1\.org/")
+_SHORT_GTINS = (8, 12, 13)
 _ELEMENT = re.compile(r"\((\d{2,4})\)([^(]+)")
 
 
@@ -211,7 +213,10 @@ _BUILDERS: dict[str, _Builder] = {
 def from_link(text: str) -> str | None:
     """The canonical form of a GS1 Digital Link of any domain; None where the URI is no Digital Link.
 
-    Raises `InvalidIdentifier` for a wrong check digit or length."""
+    Raises `InvalidIdentifier` for a wrong check digit, and at id.gs1.org for a wrong length. Elsewhere a path such as
+    `/orders/01/17` is the domain's own affair."""
+    if not text.startswith(("http://", "https://")):
+        return None
     path = re.sub(r"^https?://[^/]*/", "", text.partition("#")[0].partition("?")[0])
     segments = path.rstrip("/").split("/")
     for at in range(len(segments) - 1):
@@ -220,9 +225,19 @@ def from_link(text: str) -> str | None:
             continue
         tail = segments[at + 2 :]
         qualifiers = {_QUALIFIER_NAMES.get(n, n): unquote(v) for n, v in zip(tail[::2], tail[1::2], strict=True)}
-        if qualifiers.keys() <= _QUALIFIERS:
-            return _canonical(text, KEYS[ai], unquote(segments[at + 1]), qualifiers)
+        value = unquote(segments[at + 1])
+        if qualifiers.keys() <= _QUALIFIERS and (_OFFICIAL.match(text) or _shaped(KEYS[ai], value)):
+            return _canonical(text, KEYS[ai], value, qualifiers)
     return None
+
+
+def _shaped(key: Key, value: str) -> bool:
+    """Whether a value has the length and digits of a key, whatever its check digit."""
+    if key.digits == 0:
+        return bool(value)
+    head, rest = value[: key.digits], value[key.digits :]
+    whole = len(head) == key.digits or (key.ai == "01" and len(head) in _SHORT_GTINS)
+    return whole and head.isdigit() and head.isascii() and (not rest or key.serial == "appended")
 
 
 def from_elements(text: str) -> str:
@@ -253,11 +268,11 @@ def _checked(text: str, key: Key, value: str) -> str:
         raise _bad(text, f"the {key.scheme.upper()} is empty", "give its value")
     if key.digits == 0:
         return quote(value, safe=_SAFE)
-    if key.ai == "01" and value.isdigit() and len(value) in (8, 12, 13):
+    if not _shaped(key, value):
+        raise _bad(text, f"the {key.scheme.upper()} {value!r} is not {key.digits} digits", "give the whole number")
+    if key.ai == "01":
         value = value.zfill(14)
     number, rest = value[: key.digits], value[key.digits :]
-    if len(number) < key.digits or not (number.isdigit() and number.isascii()) or (rest and key.serial != "appended"):
-        raise _bad(text, f"the {key.scheme.upper()} {value!r} is not {key.digits} digits", "give the whole number")
     checked = number[:14] if key.ai == "8006" else number
     right = check_digit(checked[:-1])
     if right != checked[-1]:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from graph import gs1, isbt128
 from graph.errors import InvalidIdentifier
@@ -80,9 +79,13 @@ _URI_SHAPED = frozenset(("event_hash", "uri", *(key.scheme for key in gs1.KEYS.v
                          "grai_type", "gdti_type", "gcn_type", "cpi_type", "itip_type"))  # fmt: skip
 _BARE_KEYS = {"sscc": "00", "gtin": "01", "sgln": "414", "pgln": "417", "giai": "8004", "gsrn": "8018", "gsrnp": "8017"}
 _FORBIDDEN = {"name": "a name", "ssn": "a social security number", "mrn": "a medical record number"}
+_PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,99}\Z")
 _SPECIAL = re.compile(r"[:/=(@]")
-_PREFIXED = re.compile(r"([a-z][a-z0-9_]*):(.+)\Z", re.DOTALL)
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+\Z")
+_PREFIXED = re.compile(r"([A-Za-z][A-Za-z0-9_]*):(.+)\Z")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
+_URI_LIKE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|geo|did|tag|info|uuid|ni|mailto):)\S+\Z", re.IGNORECASE)
+_EVENT_HASH = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.0\Z")
+_GS1_WORDS = {key.scheme: key.ai for key in gs1.KEYS.values()} | {"gln": "414"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -123,31 +126,41 @@ def preferred(identifiers: Iterable[Identifier], cls: str) -> Identifier | None:
     return min(keys, key=lambda key: (_PREFERENCE[key.scheme], key.text), default=None)
 
 
-@lru_cache(maxsize=131_072)
 def parse(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
     """The identifier that a text is, for a record of class `cls`; `assigner` is whose local number a bare text is.
 
     Accepts EPC URNs, GS1 Digital Links and element strings, ISBT 128 as scanned, `scheme:value`, `value@assigner`,
     other URIs and bare local numbers (for organisations: codes). Raises `InvalidIdentifier`."""
+    if assigner and cls != "organization" and _PLAIN.match(text):
+        return Identifier("local", text, assigner)
+    return _parse(text, cls, assigner)
+
+
+@lru_cache(maxsize=131_072)
+def _parse(text: str, cls: str, assigner: str | None) -> Identifier:
     stripped = text.strip()
     if not stripped or len(stripped) > 1000 or not stripped.isprintable():
         raise InvalidIdentifier(text[:100], "it is empty, too long or not printable", "give 1 to 1,000 printable characters")
     found = _special(stripped, cls, assigner) if _SPECIAL.search(stripped) else _local(stripped, cls, assigner)
     if cls not in SCHEMES[found.scheme].classes:
         named = " or ".join(SCHEMES[found.scheme].classes)
-        raise InvalidIdentifier(text, f"a {found.scheme} names an {named}, not a {cls}", f"give an identifier of a {cls}")
+        raise InvalidIdentifier(text, f"scheme {found.scheme} is of class {named}, not {cls}", f"give one of class {cls}")
     return found
 
 
 def lenient(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
-    """As `parse`, but a GS1 key with a wrong check digit stays a plain URI: files of real systems hold such, and each
-    still names one thing by its text."""
+    """As `parse`, but a GS1 key with a wrong check digit, or of another class, stays a plain URI: files of real systems
+    hold such, and each still names one thing by its text (a valid key: by its canonical form)."""
     try:
         return parse(text, cls=cls, assigner=assigner)
     except InvalidIdentifier:
-        if _ABSOLUTE.match(text.strip()) and text.strip().isprintable():
-            return Identifier("uri", text.strip())
-        raise
+        uri = text.strip()
+        if not _ABSOLUTE.match(uri) or not uri.isprintable() or uri.partition(":")[0].lower() in _FORBIDDEN:
+            raise
+    try:
+        return Identifier("uri", _gs1_uri(uri) or uri)
+    except InvalidIdentifier:
+        return Identifier("uri", uri)
 
 
 def _local(value: str, cls: str, assigner: str | None) -> Identifier:
@@ -160,20 +173,17 @@ def _local(value: str, cls: str, assigner: str | None) -> Identifier:
 
 def _special(text: str, cls: str, assigner: str | None) -> Identifier:
     if text[0] == "(":
-        return _linked(gs1.from_elements(text)) if "=" not in text else _donation(text)
+        return _bracketed(text)
     if text[0] == "=":
         return _donation(text)
-    if text.startswith("urn:epc:"):
-        link = gs1.from_urn(text)
+    if text.startswith(("urn:epc:", "http://", "https://")):
+        link = _gs1_uri(text)
         return _linked(link) if link else Identifier("uri", text)
-    if text.startswith(("http://", "https://")):
-        link = gs1.from_link(text)
-        return _linked(link) if link else Identifier("uri", text)
-    if text.startswith("ni:///"):
+    if _EVENT_HASH.match(text):
         return Identifier("event_hash", text)
-    if (match := _PREFIXED.match(text)) and (found := _prefixed(text, match[1], match[2], assigner)):
+    if (match := _PREFIXED.match(text)) and (found := _prefixed(text, match[1].lower(), match[2].strip(), cls, assigner)):
         return found
-    if _ABSOLUTE.match(text) and urlsplit(text).scheme in ("urn", "geo", "did", "tag", "info", "uuid"):
+    if _URI_LIKE.match(text):
         return Identifier("uri", text)
     value, at, stated = text.rpartition("@")
     if at and value and stated:
@@ -181,31 +191,47 @@ def _special(text: str, cls: str, assigner: str | None) -> Identifier:
     return _local(text, cls, assigner)
 
 
-def _prefixed(text: str, name: str, value: str, assigner: str | None) -> Identifier | None:
+def _gs1_uri(text: str) -> str | None:
+    """The canonical link of an EPC URN or Digital Link; None for other texts. Raises `InvalidIdentifier`."""
+    return gs1.from_urn(text) if text.startswith("urn:epc:") else gs1.from_link(text)
+
+
+def _bracketed(text: str) -> Identifier:
+    """A GS1 element string, or an ISBT 128 donation number behind one application identifier that is no GS1 key."""
+    ai = text[1:].partition(")")[0]
+    if ai not in gs1.KEYS and "(" not in text[1:] and isbt128.DONATION_IN_BRACKETS.match(text):
+        return _donation(text)
+    return _linked(gs1.from_elements(text))
+
+
+def _prefixed(text: str, name: str, value: str, cls: str, assigner: str | None) -> Identifier | None:
     """`scheme:value` for the schemes of ours; None where the word before the colon is none."""
     if name in _FORBIDDEN:
         raise InvalidIdentifier(
             text, f"{_FORBIDDEN[name]} may not serve as a tracking code (21 CFR 1271.290)", "use a pseudonym or a local number"
         )
+    if name in _GS1_WORDS:
+        return _linked(gs1.from_elements(f"({_GS1_WORDS[name]}){value}"))
     scheme = SCHEMES.get(name)
     if scheme is None:
         return None
+    if not value:
+        raise InvalidIdentifier(text, f"the {name} is empty", f"write {name}:VALUE")
     if name == "din":
         return Identifier("din", isbt128.parse_donation(value).number)
     if name == "isbt128":
-        number, _, product = value.partition("-")
+        number, _, product = value.rpartition("-")
         return Identifier("isbt128", f"{isbt128.parse_donation(number).number}-{isbt128.product_code(product)}")
     if name == "sec":
-        isbt128.parse_european_code(value)
-        return Identifier("sec", value.replace(" ", "").upper())
-    if name == "uri":
-        return Identifier("uri", value)
-    if name in _BARE_KEYS:
-        return _linked(gs1.from_elements(f"({_BARE_KEYS[name]}){value}"))
+        return Identifier("sec", isbt128.parse_european_code(value).text)
+    if name == "uri" and _URI_LIKE.match(value):
+        return _special(value, cls, assigner)
     if name in _URI_SHAPED:
-        raise InvalidIdentifier(text, f"a {name} is not written so", "write it as (01)...(21)..., as an EPC URN or a Digital Link")
-    if not scheme.assigned:
-        return Identifier(name, value)
+        raise InvalidIdentifier(text, f"it is no {name}", "give the URI itself")
+    return _assigned(text, name, value, assigner) if scheme.assigned else Identifier(name, value)
+
+
+def _assigned(text: str, name: str, value: str, assigner: str | None) -> Identifier:
     number, at, stated = value.rpartition("@")
     if at and number and stated:
         return Identifier(name, number, stated)

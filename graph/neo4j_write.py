@@ -19,7 +19,6 @@ Run = Callable[..., list[list[Any]]]
 Shown = dict[str, Any]
 """The kind label and the properties of a record: `kind`, and `.NAME` for each value."""
 
-_KINDS = ":".join(MODELS)
 _LARGEST = 2**63
 
 
@@ -83,9 +82,10 @@ class Writer:
         assert commit is not None
         stewards = sorted({claim.steward for claim, _, _ in plan.claims})
         self._commit(commit, stewards, logged + len(plan.claims))
+        spoken = {record for record, _ in plan.before}
         self._run(
             "UNWIND $rows AS row MERGE (n:Record {id: row[0]}) ON CREATE SET n.key = row[1], n.since = $commit",
-            rows=[[record, text] for record, text in plan.names.items()],
+            rows=[[record, text] for record, text in plan.names.items() if record not in spoken],
             commit=commit.number,
         )
         self._run(
@@ -158,25 +158,25 @@ class Writer:
         before: dict[str, dict[str, Standing]] = defaultdict(dict)
         for (record, steward), word in plan.before.items():
             before[record][steward] = word
-        fresh: dict[str, list[list[Any]]] = defaultdict(list)
-        again: dict[str, list[list[Any]]] = defaultdict(list)
+        by_kind: dict[tuple[str, str], list[list[Any]]] = defaultdict(list)
         hinted: list[list[Any]] = []
         for record, words in opened.items():
-            old_words = before[record]
+            old_words = before.get(record, {})
             old, new = shown(old_words), shown(old_words | words)
-            kind, values = new.pop("kind", ""), {path[1:]: value for path, value in new.items()}
-            values.update((path[1:], None) for path in old.keys() - new.keys() if path[0] == ".")
-            states = [[steward, word.dump().decode()] for steward, word in words.items()]
+            kinds = old.pop("kind", ""), new.pop("kind", "")
+            values = {path[1:]: value for path, value in new.items() if path not in old or old[path] != value}
+            values.update((path[1:], None) for path in old.keys() - new.keys())
             hint = _hint(record, words.values())
-            if old_words:
-                again[kind].append([record, values, states])
-                hinted += [[record, *hint.values()]] if hint else []
-            else:
-                fresh[kind].append([record, values | hint, states])
-        for rows_of, clear in ((fresh, ""), (again, f" REMOVE n:{_KINDS}")):
-            for kind, rows in rows_of.items():
-                label = f" SET n:{kind}" if kind in MODELS else ""
-                self._run(_STATES.format(clear=clear, label=label), rows=rows, commit=commit, forever=FOREVER)
+            if not old_words:
+                values |= hint
+            elif hint != _hint(record, old_words.values()):
+                hinted.append([record, *hint.values()])
+            states = [[steward, word.dump().decode()] for steward, word in words.items()]
+            by_kind[kinds].append([record, values, states])
+        for (was, now), rows in by_kind.items():
+            label = f" REMOVE n:{was}" if was != now and was in MODELS else ""
+            label += f" SET n:{now}" if was != now and now in MODELS else ""
+            self._run(_STATES.format(label=label), rows=rows, commit=commit, forever=FOREVER)
         if hinted:
             self._run(_HINTS, rows=hinted)
 
@@ -225,7 +225,7 @@ class Writer:
 
 
 _STATES = (
-    "UNWIND $rows AS row MATCH (n:Record {{id: row[0]}}){clear} SET n += row[1]{label} WITH n, row UNWIND row[2] AS said"
+    "UNWIND $rows AS row MATCH (n:Record {{id: row[0]}}) SET n += row[1]{label} WITH n, row UNWIND row[2] AS said"
     " CREATE (:_State {{id: row[0], steward: said[0], since: $commit, until: $forever, doc: said[1], key: n.key,"
     " joined: n._joined}})"
 )

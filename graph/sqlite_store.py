@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class SqliteStore:
     def __init__(self, path: str | Path, *, create: bool = False, scratch: bool = False) -> None:
         self.path = str(path)
         self._pragmas = _SCRATCH if scratch else _DURABLE
+        self._stewards: dict[int, str] = {}
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         if self.path != ":memory:" and not create and not Path(self.path).exists():
@@ -257,15 +258,14 @@ class SqliteStore:
     def get(self, ids: Collection[str], scope: Scope) -> list[State]:
         rows = self._rows(
             scope,
-            "SELECT node.id, steward.name, state.doc, node.key, node.joined"
+            "SELECT asked.value, state.sid, state.doc, node.key, node.joined"
             " FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
-            f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')} JOIN steward USING (sid)",
+            f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')}",
             [array(ids)],
         )
-        found = []
-        for record, steward, doc, key, joined in sorted(rows):
-            found.append(State(record, steward, standing.load(doc), key, bool(joined)))
-        return found
+        names = self._named(row[1] for row in rows)
+        found = [State(record, names[sid], standing.load(doc), key, bool(joined)) for record, sid, doc, key, joined in rows]
+        return sorted(found, key=lambda state: (state.record, state.steward))
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
         said = f"since <= {scope.commit:d}"
@@ -303,24 +303,26 @@ class SqliteStore:
         period: tuple[int, int] | None = None,
     ) -> list[Edge]:
         codes = ",".join(str(code) for type_ in types for code in CODES[type_])
-        near = "dst" if direction == "up" else "src"
-        asked = "FROM json_each(?) AS asked JOIN node ON node.id = asked.value JOIN edge"
-        select, visible = f"SELECT {_EDGE} {asked}", self._visible(scope, "edge")
+        near, far = ("dst", "src") if direction == "up" else ("src", "dst")
+        ends = "far.id, asked.value" if direction == "up" else "asked.value, far.id"
+        select = (
+            f"SELECT edge.type, {ends}, edge.sid, edge.quantity, edge.unit"
+            " FROM json_each(?) AS asked JOIN node ON node.id = asked.value JOIN edge"
+        )
+        visible, other = self._visible(scope, "edge"), f"JOIN node far ON far.nid = edge.{far}"
         if period is None or direction == "up":
-            rows = self._rows(
-                scope, f"{select} ON edge.{near} = node.nid AND edge.type IN ({codes}) AND {visible} {_ENDS}", [array(ids)]
-            )
-            return _edges(rows)
+            statement = f"{select} ON edge.{near} = node.nid AND edge.type IN ({codes}) AND {visible} {other}"
+            return self._edges(self._rows(scope, statement, [array(ids)]))
         acts = f"ON edge.src = node.nid AND edge.type IN (7, 9) AND {visible}"
         begun = f"edge.first BETWEEN {period[0]:d} - (SELECT value + 0 FROM meta WHERE name = 'longest') AND {period[1]:d}"
         rows = self._rows(
             scope,
-            f"{select} ON edge.src = node.nid AND edge.type = 8 AND {visible} {_ENDS}"
-            f" UNION ALL {select} INDEXED BY edge_when {acts} AND {begun} {_ENDS}"
-            f" UNION ALL {select} INDEXED BY edge_when {acts} AND edge.first IS NULL {_ENDS}",
+            f"{select} ON edge.src = node.nid AND edge.type = 8 AND {visible} {other}"
+            f" UNION ALL {select} INDEXED BY edge_when {acts} AND {begun} {other}"
+            f" UNION ALL {select} INDEXED BY edge_when {acts} AND edge.first IS NULL {other}",
             [array(ids)] * 3,
         )
-        return _edges(rows)
+        return self._edges(rows)
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
@@ -338,23 +340,25 @@ class SqliteStore:
             scope,
             "WITH RECURSIVE walk (nid) AS (SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
             f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?)"
-            f" SELECT {_EDGE} FROM walk JOIN edge ON {step} {_ENDS}",
+            f" SELECT edge.type, a.id, b.id, edge.sid, edge.quantity, edge.unit FROM walk JOIN edge ON {step}"
+            " JOIN node a ON a.nid = edge.src JOIN node b ON b.nid = edge.dst",
             [array(starts), limit + 1],
         )
-        edges = joins | set(first) | set(_edges(rows))
+        edges = joins | set(first) | set(self._edges(rows))
         walked = roots | {end for edge in edges for end in (edge.source, edge.target)}
         return Reached(walked, list(edges), frozenset(["RECORDS"] if len(walked) > limit else []))
 
+    def _edges(self, rows: list[Any]) -> list[Edge]:
+        """Edges of rows (code, source, target, sid, quantity, unit), ascending and each once; `SAME_AS` as it was stated."""
+        names = self._named(row[3] for row in rows)
+        edges = set()
+        for code, source, target, sid, quantity, unit in rows:
+            ends = (target, source) if code == SAME_AS_REVERSED else (source, target)
+            edges.add(Edge(TYPES[code], *ends, names[sid], ROLES.get(code), quantity, unit))
+        return sorted(edges, key=lambda edge: edge[:4])
 
-_EDGE = "edge.type, a.id, b.id, steward.name, edge.quantity, edge.unit"
-_ENDS = "JOIN node a ON a.nid = edge.src JOIN node b ON b.nid = edge.dst JOIN steward USING (sid)"
-
-
-def _edges(rows: list[Any]) -> list[Edge]:
-    """Edges of rows of `_EDGE`, ascending and each once; `SAME_AS` turned back to how it was stated."""
-    edges = set()
-    for code, source, target, steward, quantity, unit in rows:
-        if code == SAME_AS_REVERSED:
-            source, target = target, source
-        edges.add(Edge(TYPES[code], source, target, steward, ROLES.get(code), quantity, unit))
-    return sorted(edges, key=lambda edge: edge[:4])
+    def _named(self, sids: Iterable[int]) -> dict[int, str]:
+        """Names of stewards by number; numbers are never given anew."""
+        if not self._stewards.keys() >= set(sids):
+            self._stewards = dict(self._connection.execute("SELECT sid, name FROM steward").fetchall())
+        return self._stewards
