@@ -1,17 +1,19 @@
 """What a GraphQL query may cost, judged before anything runs: tokens, depth, aliases, and the leaves it could return.
 
 The estimate is an upper bound: every list in the schema is bounded by a `first` argument (or by a number known here),
-so the leaves under it are at most that many times the leaves of one entry.
+so the leaves under it are at most that many times the leaves of one entry. Each fragment is measured once, however often
+it is spread, so that a document of a few lines cannot keep the measuring busy. Introspection is bounded in the same way,
+by the sizes of the schema itself, against a limit of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -23,7 +25,16 @@ from graphql import (
     VariableNode,
     get_named_type,
 )
-from graphql.type import GraphQLCompositeType, is_composite_type, is_leaf_type, is_list_type, is_non_null_type
+from graphql.execution.values import get_variable_values
+from graphql.type import (
+    GraphQLCompositeType,
+    SchemaMetaFieldDef,
+    TypeMetaFieldDef,
+    is_composite_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+)
 
 from graph.errors import QueryTooCostly
 
@@ -31,93 +42,156 @@ MOST_TOKENS = 2_000
 MOST_DEPTH = 12
 MOST_ALIASES = 30
 MOST_LEAVES = 50_000
-_FIXED = {"edges": 1, "reasons": 5}
+MOST_INTROSPECTED = 1_000_000
+"""Leaves of introspection: far above what the usual tools' introspection query can give, for its bound is a loose one."""
+FIXED = {"edges": 1, "reasons": 5}
 """Lists without `first`: the edges of a connection are counted at the connection, reasons are at most five."""
-_INTROSPECTED = 200
+_META = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a selection may cost: leaves of answers, leaves of introspection, levels of fields, aliases."""
+
+    leaves: int = 0
+    introspected: int = 0
+    depth: int = 0
+    aliases: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.leaves + other.leaves,
+            self.introspected + other.introspected,
+            max(self.depth, other.depth),
+            self.aliases + other.aliases,
+        )
 
 
 def check(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any], operation: str | None = None) -> int:
-    """The most leaves this query could return. Raises `QueryTooCostly` where a limit is passed, naming it."""
-    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    chosen = [d for d in operations if operation is None or (d.name and d.name.value == operation)]
-    counting = _Counting(fragments, variables)
-    cost = 0
-    for definition in chosen:
-        defaults = {v.variable.name.value: v.default_value for v in definition.variable_definitions or ()}
-        counting.defaults = {name: int(node.value) for name, node in defaults.items() if isinstance(node, IntValueNode)}
-        root = schema.query_type
-        assert root is not None
-        cost += counting.leaves(schema, root, definition.selection_set, 1)
+    """The most leaves a valid query could return, introspection included.
+
+    Raises `QueryTooCostly` where a limit is passed, naming it; `GraphQLError` for variables that do not fit the query.
+    """
+    cost = Cost()
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode) and _named(definition, operation):
+            cost += _Measuring(schema, document, _coerced(schema, definition, variables)).operation(definition)
     for name, found, limit in (
-        ("aliases", counting.aliases, MOST_ALIASES),
-        ("depth", counting.deepest, MOST_DEPTH),
-        ("cost", cost, MOST_LEAVES),
+        ("aliases", cost.aliases, MOST_ALIASES),
+        ("depth", cost.depth, MOST_DEPTH),
+        ("introspection", cost.introspected, MOST_INTROSPECTED),
+        ("cost", cost.leaves, MOST_LEAVES),
     ):
         if found > limit:
+            told = f"{found:,}" if found < 10**12 else "more than a million million"
             raise QueryTooCostly(
-                f"this query has a {name} of {found:,}, the limit is {limit:,}; ask for less, or page with first and after",
+                f"this query has {_WORDS[name]} of {told}, the limit is {limit:,}; ask for less, or page with first and after",
                 limit=name,
-                found=found,
+                found=min(found, 10**12),
                 most=limit,
             )
-    return cost
+    return cost.leaves + cost.introspected
 
 
-class _Counting:
-    """Counts over one document; fragments are followed where they are spread."""
+_WORDS = {"aliases": "a number of aliases", "depth": "a depth", "introspection": "a cost of introspection", "cost": "a cost"}
 
-    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]) -> None:
-        self.fragments, self.variables = fragments, variables
-        self.defaults: dict[str, int] = {}
-        self.aliases = self.deepest = 0
 
-    def leaves(self, schema: GraphQLSchema, parent: GraphQLCompositeType, selection: SelectionSetNode, depth: int) -> int:
-        """The most leaves one object of `parent` gives for a selection."""
-        self.deepest = max(self.deepest, depth)
-        if depth > MOST_DEPTH * 2:
-            return 0
-        total = 0
+def _named(definition: OperationDefinitionNode, operation: str | None) -> bool:
+    return operation is None or (definition.name is not None and definition.name.value == operation)
+
+
+def _coerced(schema: GraphQLSchema, definition: OperationDefinitionNode, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables as the resolvers will see them: `10.0` is the integer 10, and defaults are filled in."""
+    found = get_variable_values(schema, definition.variable_definitions or (), dict(variables), max_errors=10)
+    if isinstance(found, list):
+        raise found[0]
+    return found.coerced
+
+
+class _Measuring:
+    """Measures one operation of a document that was found valid (so fragments have no cycles)."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+        self._schema, self._variables = schema, variables
+        self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        self._measured: dict[str, Cost] = {}
+        self._sizes = _sizes(schema)
+
+    def operation(self, definition: OperationDefinitionNode) -> Cost:
+        """What the operation may cost."""
+        root = self._schema.get_root_type(definition.operation)
+        return self._selection(root, definition.selection_set) if root else Cost()
+
+    def _selection(self, parent: GraphQLCompositeType, selection: SelectionSetNode) -> Cost:
+        """What one object of `parent` may cost for a selection."""
+        cost = Cost()
         for node in selection.selections:
             if isinstance(node, FieldNode):
-                total += self._field(schema, parent, node, depth)
+                cost += self._field(parent, node)
             elif isinstance(node, InlineFragmentNode):
-                inner = schema.get_type(node.type_condition.name.value) if node.type_condition else parent
+                inner = self._schema.get_type(node.type_condition.name.value) if node.type_condition else parent
                 if is_composite_type(inner):
-                    total += self.leaves(schema, inner, node.selection_set, depth)
-            elif isinstance(node, FragmentSpreadNode):
-                fragment = self.fragments[node.name.value]
-                inner = schema.get_type(fragment.type_condition.name.value)
-                if is_composite_type(inner):
-                    total += self.leaves(schema, inner, fragment.selection_set, depth)
-        return total
+                    cost += self._selection(inner, node.selection_set)
+            else:
+                cost += self._fragment(node.name.value)
+        return cost
 
-    def _field(self, schema: GraphQLSchema, parent: GraphQLCompositeType, node: FieldNode, depth: int) -> int:
-        self.aliases += node.alias is not None
-        name = node.name.value
-        if name.startswith("__"):
-            return 1 if node.selection_set is None else _INTROSPECTED
-        field = parent.fields[name] if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else None
-        if field is None:
-            return 1
-        times = self._times(name, field, node)
+    def _fragment(self, name: str) -> Cost:
+        if name not in self._measured:
+            fragment = self._fragments[name]
+            inner = self._schema.get_type(fragment.type_condition.name.value)
+            self._measured[name] = self._selection(inner, fragment.selection_set) if is_composite_type(inner) else Cost()
+        return self._measured[name]
+
+    def _field(self, parent: GraphQLCompositeType, node: FieldNode) -> Cost:
+        name, alias = node.name.value, int(node.alias is not None)
+        field = _META.get(name)
+        if field is None and isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+            field = parent.fields.get(name)
+        if field is None:  # __typename
+            return Cost(leaves=1, depth=1, aliases=alias)
+        introspecting = name in _META or parent.name.startswith("__")
+        times = self._sizes(name) if introspecting and _lists(field) else self._times(name, field, node)
         named = get_named_type(field.type)
         if is_leaf_type(named) or node.selection_set is None:
-            return times
-        return times * self.leaves(schema, named, node.selection_set, depth + 1)
+            return Cost(0 if introspecting else times, times if introspecting else 0, 1, alias)
+        inner = self._selection(named, node.selection_set)
+        depth = 1 if introspecting else inner.depth + 1
+        if introspecting:
+            return Cost(0, times * (inner.leaves + inner.introspected), depth, alias + inner.aliases)
+        return Cost(times * inner.leaves, times * inner.introspected, depth, alias + inner.aliases)
 
     def _times(self, name: str, field: GraphQLField, node: FieldNode) -> int:
         """How many entries the field can give: its `first`, or 1 where it gives no list."""
-        if "first" in field.args:
-            for argument in node.arguments or ():
-                if argument.name.value == "first":
-                    if isinstance(argument.value, IntValueNode):
-                        return max(0, int(argument.value.value))
-                    if isinstance(argument.value, VariableNode):
-                        variable = argument.value.name.value
-                        given = self.variables.get(variable, self.defaults.get(variable, field.args["first"].default_value))
-                        return max(0, given) if isinstance(given, int) else 1
-            default = field.args["first"].default_value
-            return default if isinstance(default, int) else 1
-        kind = field.type.of_type if is_non_null_type(field.type) else field.type
-        return _FIXED[name] if is_list_type(kind) else 1
+        if "first" not in field.args:
+            return FIXED[name] if _lists(field) else 1
+        given = field.args["first"].default_value
+        for argument in node.arguments or ():
+            if argument.name.value == "first":
+                if isinstance(argument.value, IntValueNode):
+                    given = int(argument.value.value)
+                elif isinstance(argument.value, VariableNode):
+                    given = self._variables.get(argument.value.name.value, given)
+        return max(0, given) if isinstance(given, int) else 1
+
+
+def _lists(field: GraphQLField) -> bool:
+    return is_list_type(field.type.of_type if is_non_null_type(field.type) else field.type)
+
+
+def _sizes(schema: GraphQLSchema) -> Callable[[str], int]:
+    """The most entries that a list of introspection has in this schema."""
+    types = schema.type_map.values()
+    fields = [field for made in types for field in getattr(made, "fields", {}).values()]
+    known = {
+        "types": len(schema.type_map),
+        "possibleTypes": len(schema.type_map),
+        "interfaces": max((len(getattr(made, "interfaces", ())) for made in types), default=0),
+        "fields": max((len(getattr(made, "fields", ())) for made in types), default=0),
+        "inputFields": max((len(getattr(made, "fields", ())) for made in types), default=0),
+        "enumValues": max((len(getattr(made, "values", ())) for made in types), default=0),
+        "args": max((len(holder.args) for holder in [*fields, *schema.directives] if hasattr(holder, "args")), default=0),
+        "directives": len(schema.directives),
+        "locations": max((len(directive.locations) for directive in schema.directives), default=0),
+    }
+    return lambda name: known[name]

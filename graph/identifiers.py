@@ -85,6 +85,7 @@ _PREFIXED = re.compile(r"([A-Za-z][A-Za-z0-9_]*):(.+)\Z")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
 _URI_LIKE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|geo|did|tag|info|uuid|ni|mailto):)\S+\Z", re.IGNORECASE)
 _EVENT_HASH = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.0\Z")
+_OUR_WORDS = frozenset((*SCHEMES, *_FORBIDDEN, "gln")) - {"uri"}
 _GS1_WORDS = {key.scheme: key.ai for key in gs1.KEYS.values()} | {"gln": "414"}
 
 
@@ -99,7 +100,7 @@ class Identifier:
     @property
     def text(self) -> str:
         """The one text that `parse` reads back: the URI itself, else `scheme:value` or `scheme:value@assigner`."""
-        if self.scheme in _URI_SHAPED:
+        if self.scheme in _URI_SHAPED and (self.scheme != "uri" or _URI_LIKE.match(self.value)):
             return self.value
         return f"{self.scheme}:{self.value}@{self.assigner}" if self.assigner else f"{self.scheme}:{self.value}"
 
@@ -155,12 +156,17 @@ def lenient(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
         return parse(text, cls=cls, assigner=assigner)
     except InvalidIdentifier:
         uri = text.strip()
-        if not _ABSOLUTE.match(uri) or not uri.isprintable() or uri.partition(":")[0].lower() in _FORBIDDEN:
+        if not _ABSOLUTE.match(uri) or not uri.isprintable() or uri.partition(":")[0].lower() in _OUR_WORDS:
             raise
+    return Identifier("uri", canonical_uri(uri))
+
+
+def canonical_uri(text: str) -> str:
+    """The canonical link of a valid EPC URN or Digital Link; any other text as it is."""
     try:
-        return Identifier("uri", _gs1_uri(uri) or uri)
+        return _gs1_uri(text) or text
     except InvalidIdentifier:
-        return Identifier("uri", uri)
+        return text
 
 
 def _local(value: str, cls: str, assigner: str | None) -> Identifier:
@@ -224,8 +230,10 @@ def _prefixed(text: str, name: str, value: str, cls: str, assigner: str | None) 
         return Identifier("isbt128", f"{isbt128.parse_donation(number).number}-{isbt128.product_code(product)}")
     if name == "sec":
         return Identifier("sec", isbt128.parse_european_code(value).text)
-    if name == "uri" and _URI_LIKE.match(value):
-        return _special(value, cls, assigner)
+    if name == "uri" and _ABSOLUTE.match(value):
+        return _special(value, cls, assigner) if _URI_LIKE.match(value) else Identifier("uri", value)
+    if name in ("transformation", "despatch_advice"):
+        return Identifier(name, canonical_uri(value))
     if name in _URI_SHAPED:
         raise InvalidIdentifier(text, f"it is no {name}", "give the URI itself")
     return _assigned(text, name, value, assigner) if scheme.assigned else Identifier(name, value)

@@ -1,8 +1,8 @@
 """ISBT 128 donation numbers and product codes, and the Single European Code.
 
 Sources: ISBT 128 Standard Technical Specification (ICCBBA ST-001: data structures 001, 003 and 023, flag characters,
-check character by ISO/IEC 7064 MOD 37-2); Directive 2006/86/EC Annex VII for the Single European Code (starting tissues and cells only,
-never the therapy product).
+check character by ISO/IEC 7064 MOD 37-2); Directive 2006/86/EC Annex VII for the Single European Code (starting tissues
+and cells only, never the therapy product).
 """
 
 import re

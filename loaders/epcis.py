@@ -25,6 +25,7 @@ MOST_BYTES = 256 * 2**20
 _IN_PART = frozenset(("TransactionEvent", "AssociationEvent"))
 _CONTAINERS = frozenset(("sscc", "grai", "giai"))
 _CONTAINER_URNS = tuple(f"urn:epc:id:{scheme}:" for scheme in sorted(_CONTAINERS))
+_PERSONS = ("https://id.gs1.org/8017/", "https://id.gs1.org/8018/")  # GSRN of a provider, of a recipient
 _STANDARD = frozenset(
     [
         "type",
@@ -199,7 +200,7 @@ class _Event:
         if self.kind == "Handoff":
             for transaction in event.get("bizTransactionList") or ():
                 if local_word(str(transaction.get("type", ""))) == "desadv":
-                    found.append(Identifier("despatch_advice", str(transaction["bizTransaction"]).strip()))
+                    found.append(Identifier("despatch_advice", identifier(str(transaction["bizTransaction"]))))
         return found
 
     def _values(self, draft: Draft) -> None:
@@ -275,7 +276,7 @@ class _Event:
 
     def _object(self, text: str, index: int) -> tuple[str, str | None]:
         """`(id, key text)` of an object. A product class without lot or serial names no thing: it is this event's own."""
-        cls = "person" if text.startswith(("urn:epc:id:gsrn:", "urn:epc:id:gsrnp:")) else "object"
+        cls = "person" if identifier(text).startswith(_PERSONS) else "object"
         found = lenient(text, cls=cls, assigner=self.source.steward)
         if found.is_key:
             record = keyed_id(cls, found.text)

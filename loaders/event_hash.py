@@ -12,8 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Protocol
 
-from graph import gs1
-from graph.errors import InvalidIdentifier
+from graph.identifiers import canonical_uri
 
 _CBV = "https://ref.gs1.org/cbv/"
 _VOC = "https://gs1.org/voc/"
@@ -72,14 +71,7 @@ def _plain(value: Any) -> str:
 def identifier(value: str) -> str:
     """A GS1 key in canonical form, other URIs as they are, CURIEs as they are."""
     text = value.strip()
-    if text.startswith("urn:epc:"):
-        return gs1.from_urn(text) or text
-    if text.startswith(("http://", "https://")):
-        try:
-            return gs1.from_link(text) or text
-        except InvalidIdentifier:
-            return text
-    return text
+    return canonical_uri(text) if text.startswith(("urn:epc:", "http://", "https://")) else text
 
 
 def instant(value: str) -> str:
