@@ -14,7 +14,7 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72re
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 pre { font: 13px/1.5 ui-monospace, monospace; overflow-x: auto; background: #f6f6f6; padding: 1rem; border: 1px solid #ccc }
 table { border-collapse: collapse; width: 100%; font-size: 13px }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #bbb; overflow-wrap: anywhere }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #bbb; overflow-wrap: break-word }
 th { border-bottom: 2px solid #333 }
 .warn { border-left: 6px solid #d55e00; padding-left: .8rem }
 pre:focus { outline: 3px solid #0072b2 }

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from graph import times
-from graph.claims import RETRACTED, Fields, class_of, labels_of
+from graph.claims import RETRACTED, Fields, labels_of
 from graph.model import MODELS, RELATIONS
 from graph.standing import joined
 from graph.store import State
@@ -171,37 +171,36 @@ _ORDER = {kind: {name: at for at, name in enumerate(model.model_fields)} for kin
 
 def assemble(joins: Mapping[str, frozenset[str]], states: Iterable[State], keys: Mapping[str, str | None]) -> dict[str, Record]:
     """Records by smallest id, from the states of all ids in `joins`. `keys` gives the key text of ids without a state."""
-    by_group: dict[frozenset[str], list[State]] = {group: [] for group in joins.values()}
+    members: dict[str, list[State]] = {record: [] for record in joins}
     for state in states:
-        by_group[joins[state.record]].append(state)
+        members[state.record].append(state)
     records = {}
-    for group, members in by_group.items():
-        words: dict[str, Fields] = {}
-        texts = {keys[record] for record in group if record in keys}
-        if len(members) == 1:
-            [state] = members
-            texts.add(state.key)
-            if not state.standing.fields.get(RETRACTED):
-                words = {state.steward: state.standing.fields}
-        else:
-            told: dict[str, list[State]] = {}
-            for state in members:
-                texts.add(state.key)
-                if not state.standing.fields.get(RETRACTED):
-                    told.setdefault(state.steward, []).append(state)
-            words = {
-                steward: told[steward][0].standing.fields
-                if len(told[steward]) == 1
-                else joined(state.standing for state in told[steward]).fields
-                for steward in sorted(told)
-            }
-        smallest = min(group) if len(group) > 1 else next(iter(group))
-        ids = tuple(sorted(group)) if len(group) > 1 else (smallest,)
-        retracted = bool(members) and not words
-        records[smallest] = Record(smallest, ids, tuple(sorted(t for t in texts if t)), words, retracted)
+    for record, group in joins.items():
+        if len(group) == 1:
+            records[record] = _single(record, members[record], keys.get(record))
+        elif record == min(group):
+            records[record] = _joined(sorted(group), [state for twin in group for state in members[twin]], keys)
     return records
 
 
-def cls_of(record: Record) -> str:
-    """The class word of a record."""
-    return class_of(record.id)
+def _single(record: str, members: list[State], key: str | None) -> Record:
+    """A record of one id: no word needs to be put together."""
+    words = {state.steward: state.standing.fields for state in members if not state.standing.fields.get(RETRACTED)}
+    text = members[0].key if members else key
+    return Record(record, (record,), (text,) if text else (), words, bool(members) and not words)
+
+
+def _joined(ids: list[str], members: list[State], keys: Mapping[str, str | None]) -> Record:
+    """A record of several ids: each steward's word is ranked over all of them."""
+    texts = {state.key for state in members} | {keys[record] for record in ids if record in keys}
+    told: dict[str, list[State]] = {}
+    for state in members:
+        if not state.standing.fields.get(RETRACTED):
+            told.setdefault(state.steward, []).append(state)
+    words = {
+        steward: told[steward][0].standing.fields
+        if len(told[steward]) == 1
+        else joined(state.standing for state in told[steward]).fields
+        for steward in sorted(told)
+    }
+    return Record(ids[0], tuple(ids), tuple(sorted(t for t in texts if t)), words, bool(members) and not words)

@@ -272,9 +272,8 @@ class _Walk:
                     told[edge.type, source, target].append(edge)
         found = set()
         for (type_, source, target), edges in told.items():
-            edges.sort(key=lambda edge: (edge.steward, edge.source, edge.target))
-            first = edges[0]
-            stewards = tuple(sorted({edge.steward for edge in edges}))
+            first = min(edges, key=lambda edge: (edge.steward, edge.source, edge.target)) if len(edges) > 1 else edges[0]
+            stewards = tuple(sorted({edge.steward for edge in edges})) if len(edges) > 1 else (first.steward,)
             found.add(Relation(type_, source, target, stewards, first.role, first.quantity, first.unit))
         return found
 
