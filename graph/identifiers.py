@@ -235,7 +235,7 @@ def _prefixed(text: str, name: str, value: str, cls: str, assigner: str | None) 
     if name in ("transformation", "despatch_advice"):
         return Identifier(name, canonical_uri(value))
     if name in _URI_SHAPED:
-        raise InvalidIdentifier(text, f"it is no {name}", "give the URI itself")
+        raise InvalidIdentifier(text, f"a {name} is not written so", "write it as (01)...(21)..., as an EPC URN, or as its URI")
     return _assigned(text, name, value, assigner) if scheme.assigned else Identifier(name, value)
 
 

@@ -11,7 +11,8 @@ from graph import times
 from graph.errors import TraceError
 from loaders.items import Problem
 
-EVENTS = frozenset(("ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"))
+EVENTS = ("ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent")
+"""The event types of EPCIS 2.0; a tuple, because what a file puts in their place may be unhashable."""
 _ACTIONS = ("ADD", "OBSERVE", "DELETE")
 _LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 _QUANTITIES = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")

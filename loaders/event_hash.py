@@ -28,6 +28,7 @@ _REPORT = (
     "chemicalSubstance", "value", "component", "stringValue", "booleanValue", "hexBinaryValue", "uriValue", "minValue",
     "maxValue", "meanValue", "sDev", "percRank", "percValue", "uom", "coordinateReferenceSystem",
 )  # fmt: skip
+_DEEPEST = 100  # real events stay under 10; a hostile one must not exhaust the stack
 _TIMES = frozenset(("time", "startTime", "endTime"))
 _VOCABULARY = frozenset(("type", "exception", "component"))
 
@@ -80,10 +81,13 @@ def instant(value: str) -> str:
     if match is None:
         raise ValueError(f"{value!r} is no time stamp with offset")
     body, fraction, offset = match.groups()
-    moment = datetime.fromisoformat(body + (offset if offset not in "zZ" else "+00:00")).astimezone(UTC)
     digits = (fraction or "").ljust(4, "0")
     millis = int(digits[:3]) + (digits[3] >= "5")
-    moment += timedelta(milliseconds=millis)
+    try:
+        moment = datetime.fromisoformat(body + (offset if offset not in "zZ" else "+00:00")).astimezone(UTC)
+        moment += timedelta(milliseconds=millis)
+    except OverflowError:
+        raise ValueError(f"{value!r} is outside the years 1 to 9999") from None
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
@@ -134,7 +138,9 @@ def _as_word(kind: str) -> _Part:
 
 def _as_dispositions(name: str, value: Any, _: Mapping[str, str]) -> str:
     told = _dict(value)
-    parts = [f"{field}={word('Disp-', _plain(v))}" for field in ("set", "unset") for v in sorted(_list(told.get(field) or []))]
+    parts = []
+    for field in ("set", "unset"):
+        parts += sorted(f"{field}={word('Disp-', _plain(value))}" for value in _list(told.get(field) or []))
     return name + "".join(parts)
 
 
@@ -195,20 +201,24 @@ def _as_ilmd(name: str, value: Any, context: Mapping[str, str]) -> str:
 # -- extensions
 
 
-def _extensions(fields: Mapping[str, Any], context: Mapping[str, str]) -> list[str]:
+def _extensions(fields: Mapping[str, Any], context: Mapping[str, str], depth: int = 0) -> list[str]:
     """Extension elements, sorted: `{namespace}name=value`, children of nested ones sorted behind their name."""
-    return sorted(text for name, value in fields.items() for text in _extension(name, value, context))
+    if depth > _DEEPEST:
+        raise ValueError(f"extensions are nested more than {_DEEPEST} levels deep")
+    return sorted(text for name, value in fields.items() for text in _extension(name, value, context, depth + 1))
 
 
-def _extension(name: str, value: Any, context: Mapping[str, str]) -> Iterable[str]:
+def _extension(name: str, value: Any, context: Mapping[str, str], depth: int) -> Iterable[str]:
     if value is None:
         return
     if isinstance(value, list):
+        if depth > _DEEPEST:
+            raise ValueError(f"lists are nested more than {_DEEPEST} levels deep")
         for item in value:
-            yield from _extension(name, item, context)
+            yield from _extension(name, item, context, depth + 1)
     elif isinstance(value, Mapping):
         children = {field: v for field, v in value.items() if field != "@context"}
-        yield expanded(name, context) + "".join(_extensions(children, context))
+        yield expanded(name, context) + "".join(_extensions(children, context, depth))
     else:
         yield f"{expanded(name, context)}={identifier(_plain(value))}"
 

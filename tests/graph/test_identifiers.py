@@ -1,6 +1,10 @@
 """Identifiers: one canonical form, check digits and characters proved, keys and labels told apart."""
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graph import gs1, isbt128
 from graph.errors import InvalidIdentifier
@@ -90,10 +94,68 @@ def test_a_urn_of_wrong_length_still_names_one_thing_by_its_text() -> None:
     assert lenient("https://id.example.com/8003/030013450007718765", cls="object").scheme == "uri"
 
 
-@pytest.mark.parametrize("text", ["ssn:123", "mrn:4711", "name:Smith"])
-def test_names_and_record_numbers_may_not_be_tracking_codes(text: str) -> None:
+@pytest.mark.parametrize("text", ["ssn:123", "mrn:4711", "name:Smith", "SSN:123", "Mrn:4711", "name: John Smith", "ssn:123@H"])
+@pytest.mark.parametrize("read", [parse, lenient])
+def test_names_and_record_numbers_may_not_be_tracking_codes(text: str, read: Callable[..., Identifier]) -> None:
     with pytest.raises(InvalidIdentifier, match=r"1271\.290"):
-        parse(text, cls="person", assigner="H")
+        read(text, cls="person", assigner="H")
+
+
+@pytest.mark.parametrize("text", ["din:A99991712345", "sec:nonsense", "sscc:1", "lot:L1", "sgtin:4012345.1", "transformation: "])
+def test_a_broken_value_of_a_scheme_of_ours_is_never_taken_for_a_uri(text: str) -> None:
+    with pytest.raises(InvalidIdentifier):
+        lenient(text, cls="object", assigner=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme"),
+    [
+        ("urn:uuid:1f8a3a38-0b7c-4b4e-9f43-0c0d5e9b7a51", "uri"),
+        ("ftp://example.com/a", "uri"),
+        ("geo:41.40338,2.17403", "uri"),
+        ("ni:///sha-256;" + "0a" * 32 + "?ver=CBV2.0", "event_hash"),
+        ("ni:///sha-256;" + "0a" * 31 + "?ver=CBV2.0", "uri"),
+        ("event_id:urn:uuid:1f8a3a38", "event_id"),
+        ("transformation:urn:epc:id:gdti:4012345.55555.98", "transformation"),
+        ("waybill:7777@CARRIER", "waybill"),
+        ("B:1", "local"),
+        ("12:30", "local"),
+        ("2024/17", "local"),
+        ("b(1)", "local"),
+    ],
+)
+def test_a_text_with_signs_has_one_reading(text: str, scheme: str) -> None:
+    found = parse(text, cls="event", assigner="H")
+    assert found.scheme == scheme
+    assert parse(found.text, cls="event") == found
+
+
+def test_a_transformation_is_one_in_both_of_its_spellings() -> None:
+    urn, link = "transformation:urn:epc:id:gdti:4012345.55555.98", "transformation:https://example.com/253/401234555555498"
+    assert parse(urn, cls="event") == parse(link, cls="event")
+
+
+def test_a_scheme_may_be_written_in_capitals() -> None:
+    assert parse("DIN:A999917123456", cls="object") == parse("din:A9999 17 123456 9", cls="object")
+    assert parse("Lot:L1@M", cls="object") == Identifier("lot", "L1", "M")
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a\tb", "a\x00", "x" * 1001])
+def test_what_is_empty_too_long_or_not_printable_is_refused(text: str) -> None:
+    with pytest.raises(InvalidIdentifier, match="printable"):
+        parse(text, cls="object", assigner="H")
+
+
+@given(
+    st.text(min_size=1, max_size=30), st.sampled_from(CLASSES), st.sampled_from([None, "H", "https://id.gs1.org/417/4012345000115"])
+)
+def test_every_identifier_is_read_back_from_its_text(text: str, cls: str, assigner: str | None) -> None:
+    try:
+        found = lenient(text, cls=cls, assigner=assigner)
+    except InvalidIdentifier:
+        return
+    assert lenient(found.text, cls=cls, assigner=None) == found
+    assert lenient(found.text, cls=cls, assigner="ANOTHER") == found
 
 
 def test_a_local_number_belongs_to_its_assigner() -> None:
