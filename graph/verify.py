@@ -97,7 +97,12 @@ def _compare(stored: Iterator[tuple[str, ...]], made: Iterator[tuple[str, ...]],
     """Row by row: what stands must be what the log makes stand."""
     for row, right in zip_longest(stored, made):
         if row != right:
-            named = row if right is None or (row is not None and row < right) else right
+            named = row if right is None or (row is not None and _place(row) < _place(right)) else right
             why = "it stands, but no claim says so" if named is row and row is not None else "its claims say otherwise"
             found.add("record", " ".join(named[:5]) if named else "", why)
             return
+
+
+def _place(row: tuple[str, ...]) -> tuple[int, str]:
+    """Where a row of a projection comes, as far as its kind and id tell."""
+    return ("state", "edge", "label").index(row[0]), row[1]
