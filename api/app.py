@@ -4,16 +4,19 @@ import asyncio
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from html import escape
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import uvicorn
 from graphql import GraphQLError, parse, validate
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,10 +24,14 @@ from starlette.routing import Route
 from api import limits, settings
 from api.graphql_loading import Request
 from api.schema import schema
-from graph.errors import DeadlineExceeded, TraceError, UsageError
-from graph.store import Deadline, Store
+from graph.errors import DeadlineExceeded, NotPermitted, TraceError, UsageError
+from graph.store import Store
 
 MOST_BYTES = 256 * 1024
+MOST_AT_ONCE = 8
+"""Queries worked on at one time; others wait, and their deadline runs."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine, for this machine alone."""
 _PAGES = Path(__file__).parent / "pages"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'",
@@ -33,6 +40,7 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _log = logging.getLogger("veintrace")
+T = TypeVar("T")
 
 
 def make_app(store: Store, viewer: str | None) -> Starlette:
@@ -45,16 +53,27 @@ def make_app(store: Store, viewer: str | None) -> Starlette:
         Route("/health", door.health),
         Route("/ready", door.ready),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_door}, lifespan=door.lifespan)
 
 
 def serve(store: Store, host: str, port: int, viewer: str | None) -> None:
-    """Serve until interrupted; one JSON line a request on stderr."""
+    """Serve until interrupted; one JSON line a request on stderr.
+
+    Raises `NotPermitted` for an address others can reach where no viewer is named: such a service sees everything."""
+    if viewer is None and host not in LOOPBACK:
+        raise NotPermitted("without --viewer the service sees everything and listens on loopback only; name a viewer", host=host)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
     uvicorn.run(make_app(store, viewer), host=host, port=port, log_level="warning", access_log=False)
+
+
+def _no_such_door(_: HttpRequest, error: Exception) -> Response:
+    """A path or method there is none of."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    told = UsageError("ask /graphql by GET or POST; /health and /ready tell how the service is")
+    return _answer({"errors": [_told(told)]}, status, _new_id())
 
 
 def _answer(body: Any, status: int, request_id: str) -> Response:
@@ -66,10 +85,19 @@ class _Door:
 
     def __init__(self, store: Store, viewer: str | None) -> None:
         self.store, self.viewer = store, viewer
+        self._workers = ThreadPoolExecutor(MOST_AT_ONCE, "query")
+
+    @asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Lets go of the workers at the end."""
+        yield
+        self._workers.shutdown(wait=False, cancel_futures=True)
 
     async def page(self, _: HttpRequest) -> Response:
         """The query page: no network but this service."""
-        return Response((_PAGES / "query.html").read_bytes(), headers=_HEADERS, media_type="text/html")
+        sees = f"You see what {self.viewer} may see." if self.viewer else "You see everything: no viewer is set."
+        text = (_PAGES / "query.html").read_text(encoding="utf-8").replace("{{viewer}}", escape(sees))
+        return Response(text, headers=_HEADERS, media_type="text/html")
 
     async def script(self, _: HttpRequest) -> Response:
         """The query page's script."""
@@ -84,8 +112,9 @@ class _Door:
         request_id = _new_id()
         try:
             await asyncio.to_thread(self.store.head)
-        except TraceError as error:
-            return _answer({"error": {"code": error.code, "message": "the graph does not answer"}}, 503, request_id)
+        except Exception as error:
+            _log_failure(error, request_id)
+            return _answer({"error": {"code": "STORE_UNAVAILABLE", "message": "the graph does not answer"}}, 503, request_id)
         return _answer({"status": "ready"}, 200, request_id)
 
     async def graphql(self, http: HttpRequest) -> Response:
@@ -94,10 +123,12 @@ class _Door:
             return await self.page(http)
         request_id, begun = _new_id(), monotonic()
         try:
-            asked = await _asked(http)
-            status, body = await self._execute(http, asked, request_id)
+            self._permit(http)
+            status, body = await self._execute(http, await _asked(http), request_id)
         except TraceError as error:
             status, body = error.http_status, {"errors": [_told(error)]}
+        except Exception as error:
+            status, body = 500, {"errors": [_unforeseen(error, request_id)]}
         codes = [error["extensions"]["code"] for error in body.get("errors", [])]
         line = {
             "event": "graphql",
@@ -109,25 +140,36 @@ class _Door:
         _log.info(orjson.dumps(line).decode())
         return _answer(body, status, request_id)
 
+    def _permit(self, http: HttpRequest) -> None:
+        """Without a viewer, answer only what was addressed to this machine by a name of loopback: a page of another site
+        whose name was pointed at 127.0.0.1 (DNS rebinding) would otherwise read everything. Raises `NotPermitted`."""
+        if self.viewer is None and http.url.hostname not in LOOPBACK:
+            raise NotPermitted("without --viewer the service is asked as localhost only; name a viewer", host=http.url.hostname)
+
     async def _execute(self, http: HttpRequest, asked: dict[str, Any], request_id: str) -> tuple[int, dict[str, Any]]:
-        variables = asked.get("variables") or {}
-        problem = _checked(asked["query"], variables, asked.get("operationName"))
-        if problem:
-            return 400, {"errors": problem}
-        deadline = Deadline(settings.timeout())
-        async with _watched(http, deadline):
-            work = schema.execute(
-                asked["query"], variables, Request(self.store, self.viewer, deadline), operation_name=asked.get("operationName")
+        variables, operation = asked.get("variables") or {}, asked.get("operationName")
+        request = Request(self.store, self.viewer, settings.timeout())
+        async with _watched(http, request):
+            if problem := await self._work(lambda: _checked(asked["query"], variables, operation), request):
+                return 400, {"errors": problem}
+            result = await self._work(
+                lambda: asyncio.run(schema.execute(asked["query"], variables, request, operation_name=operation)), request
             )
-            try:
-                result = await asyncio.wait_for(work, deadline.seconds + 1)
-            except TimeoutError:
-                deadline.cancel()
-                raise DeadlineExceeded(deadline.seconds) from None
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [_masked(error, request_id) for error in result.errors]
         return 200, body
+
+    async def _work(self, work: Callable[[], T], request: Request) -> T:
+        """The result of `work`, done by a worker so that the service answers others meanwhile. Raises `DeadlineExceeded`."""
+        try:
+            return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(self._workers, work), request.end.remaining())
+        except TimeoutError:
+            request.cancel()
+            raise DeadlineExceeded(request.end.seconds) from None
+        except asyncio.CancelledError:
+            request.cancel()
+            raise
 
 
 def _new_id() -> str:
@@ -155,8 +197,11 @@ async def _asked(http: HttpRequest) -> dict[str, Any]:
             asked = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise UsageError(f"the body is not JSON: {error.msg}", field="body") from None
-    if not isinstance(asked, dict) or not isinstance(asked.get("query"), str) or not isinstance(asked.get("variables") or {}, dict):
+    if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
         raise UsageError('send {"query": "...", "variables": {...}}', field="query")
+    for name, kind in (("variables", dict), ("operationName", str)):
+        if asked.get(name) is not None and not isinstance(asked[name], kind):
+            raise UsageError(f"{name} is of the wrong kind; send a {kind.__name__}", field=name)
     return asked
 
 
@@ -170,7 +215,10 @@ def _checked(query: str, variables: dict[str, Any], operation: str | None) -> li
     errors = validate(inner, document)
     if errors:
         return [_invalid(error) for error in errors]
-    limits.check(inner, document, variables, operation)
+    try:
+        limits.check(inner, document, variables, operation)
+    except GraphQLError as error:
+        return [_invalid(error)]
     return []
 
 
@@ -193,20 +241,29 @@ def _masked(error: GraphQLError, request_id: str) -> dict[str, Any]:
     elif cause is None:
         told["extensions"] = {"code": "INVALID_QUERY"}
     else:
-        _log.error(orjson.dumps({"event": "failure", "request": request_id, "type": type(cause).__name__}).decode())
-        told["message"] = f"unexpected failure; the log knows it as request {request_id}"
-        told["extensions"] = {"code": "TRACE_ERROR", "request": request_id}
+        told.update(_unforeseen(cause, request_id))
     return told
 
 
+def _unforeseen(error: Exception, request_id: str) -> dict[str, Any]:
+    """What is told of a failure with no code of its own; its text may name a person, so only its type is logged."""
+    _log_failure(error, request_id)
+    message = f"unexpected failure; the log knows it as request {request_id}"
+    return {"message": message, "extensions": {"code": TraceError.code, "request": request_id}}
+
+
+def _log_failure(error: Exception, request_id: str) -> None:
+    _log.error(orjson.dumps({"event": "failure", "request": request_id, "type": type(error).__name__}).decode())
+
+
 @asynccontextmanager
-async def _watched(http: HttpRequest, deadline: Deadline) -> AsyncIterator[None]:
-    """Cancels the deadline, and so the work in the store, when the client goes away."""
+async def _watched(http: HttpRequest, request: Request) -> AsyncIterator[None]:
+    """Cancels the request, and so the work in the store, when the client goes away."""
 
     async def watch() -> None:
         while not await http.is_disconnected():
             await asyncio.sleep(0.1)
-        deadline.cancel()
+        request.cancel()
 
     task = asyncio.create_task(watch())
     try:

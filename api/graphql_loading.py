@@ -1,9 +1,11 @@
-"""What one GraphQL request shares: its viewer, its deadline, its Views, and loaders that fetch for whole sets at once."""
+"""What one GraphQL request shares: its viewer, its deadline, its Views, and loaders that fetch for whole sets at once.
 
-import asyncio
+A request is answered by an event loop of its own in a worker thread (`api.app`), so reads of the store stand here as plain
+calls: they hold up nobody else.
+"""
+
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from strawberry.dataloader import DataLoader
 
@@ -13,14 +15,17 @@ from graph.record import Record
 from graph.store import Deadline, Direction, Store
 from graph.view import View
 
-T = TypeVar("T")
+GRACE = 1.0
+"""Seconds to make an answer of what was read in time."""
 
 
 class Loading:
-    """Loaders over one View: each turns the single keys that resolvers ask for into one read of the store."""
+    """Loaders over one View: each turns the single keys that resolvers ask for into one read of the store.
 
-    def __init__(self, view: View) -> None:
-        self.view = view
+    `end` is when the answer must be made, or given up."""
+
+    def __init__(self, view: View, end: Deadline) -> None:
+        self.view, self.end = view, end
         self.records: DataLoader[str, Record | None] = DataLoader(load_fn=self._records)
         self.evidence: DataLoader[str, list[dict[str, Any]]] = DataLoader(load_fn=self._evidence)
         self.relations: DataLoader[tuple[str, Direction, str], list[Edge]] = DataLoader(load_fn=self._relations)
@@ -34,12 +39,12 @@ class Loading:
     async def _records(self, ids: list[str]) -> list[Record | None]:
         missing = [record for record in ids if record not in self._known]
         if missing:
-            self.learn(await asyncio.to_thread(lambda: self.view.records(self.view.joined(missing))))
+            self.learn(self.view.records(self.view.joined(missing)))
         return [self._known.get(record) for record in ids]
 
     async def _evidence(self, ids: list[str]) -> list[list[dict[str, Any]]]:
         records = [record for record in await self._records(ids) if record is not None]
-        found = await asyncio.to_thread(render.evidence_of, self.view, records)
+        found = render.evidence_of(self.view, records)
         return [found.get(record, []) for record in ids]
 
     async def _relations(self, keys: list[tuple[str, Direction, str]]) -> list[list[Edge]]:
@@ -48,7 +53,7 @@ class Loading:
             wanted[direction, type_].update(self._ids(record))
         found: dict[tuple[str, Direction, str], list[Edge]] = defaultdict(list)
         for (direction, type_), ids in wanted.items():
-            for edge in await asyncio.to_thread(self.view.neighbours, ids, direction, (type_,)):
+            for edge in self.view.neighbours(ids, direction, (type_,)):
                 found[edge.target if direction == "up" else edge.source, direction, type_].append(edge)
         return [[edge for twin in self._ids(record) for edge in found[twin, direction, type_]] for record, direction, type_ in keys]
 
@@ -58,19 +63,20 @@ class Loading:
 
 
 class Request:
-    """One request. `run` does blocking work in a worker thread, so the event loop is never held."""
+    """One request: `seconds` for all its reads, and `GRACE` more to tell what they found, be it only a part."""
 
-    def __init__(self, store: Store, viewer: str | None, deadline: Deadline) -> None:
-        self.store, self.viewer, self.deadline = store, viewer, deadline
+    def __init__(self, store: Store, viewer: str | None, seconds: float) -> None:
+        self.store, self.viewer = store, viewer
+        self.reads, self.end = Deadline(seconds), Deadline(seconds + GRACE)
         self._loading: dict[str | None, Loading] = {}
 
-    async def at(self, as_of: str | None) -> Loading:
+    def cancel(self) -> None:
+        """Stop the work, in the store too; for any thread."""
+        self.reads.cancel()
+        self.end.cancel()
+
+    def at(self, as_of: str | None) -> Loading:
         """The View and loaders as of a commit; made once a request, so that all its answers are of one commit."""
         if as_of not in self._loading:
-            made = await asyncio.to_thread(settings.make_view, self.store, self.viewer, as_of, self.deadline)
-            self._loading.setdefault(as_of, Loading(made))
+            self._loading[as_of] = Loading(settings.make_view(self.store, self.viewer, as_of, self.reads), self.end)
         return self._loading[as_of]
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """The result of blocking work."""
-        return await asyncio.to_thread(work)

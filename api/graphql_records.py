@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+import orjson
 import strawberry
 
 from api import render
@@ -22,6 +23,11 @@ def said(name: str, description: str) -> Any:
         return root.seen.value(name)
 
     return strawberry.field(resolver=resolve, description=description)
+
+
+def _text(value: Any) -> str:
+    """A value as text: what is no text as in JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _bounded(first: int) -> int:
@@ -48,7 +54,7 @@ class Disagreement:
 
     @strawberry.field(description="Who says what.")
     def values(self, first: int = 10) -> list[Told]:
-        return [Told(steward=v["steward"], value=str(v["value"])) for v in self.all_values[: _bounded(first)]]
+        return [Told(steward=v["steward"], value=_text(v["value"])) for v in self.all_values[: _bounded(first)]]
 
 
 @strawberry.type(description="Where a claim stands: who says so, in which file, where in it.")
@@ -318,6 +324,7 @@ TYPES: dict[str, Callable[..., Record]] = {
 
 
 def wrap(seen: Seen, loading: Loading) -> Record:
-    """The GraphQL object of a record."""
+    """The GraphQL object of a record. Raises `DeadlineExceeded`: making a large answer takes time too."""
+    loading.end.check()
     make = TYPES.get(seen.kind or "", cast(Callable[..., Record], Stub))
     return make(seen=seen, loading=loading)

@@ -6,7 +6,7 @@ it is spread, so that a document of a few lines cannot keep the measuring busy. 
 by the sizes of the schema itself, against a limit of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -31,7 +32,6 @@ from graphql.type import (
     SchemaMetaFieldDef,
     TypeMetaFieldDef,
     is_composite_type,
-    is_leaf_type,
     is_list_type,
     is_non_null_type,
 )
@@ -44,8 +44,8 @@ MOST_ALIASES = 30
 MOST_LEAVES = 50_000
 MOST_INTROSPECTED = 1_000_000
 """Leaves of introspection: far above what the usual tools' introspection query can give, for its bound is a loose one."""
-FIXED = {"edges": 1, "reasons": 5}
-"""Lists without `first`: the edges of a connection are counted at the connection, reasons are at most five."""
+FIXED = {"reasons": 5}
+"""Lists without `first`, but for the `edges` of a connection, which has the `first`."""
 _META = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
 
@@ -114,7 +114,7 @@ class _Measuring:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._schema, self._variables = schema, variables
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        self._measured: dict[str, Cost] = {}
+        self._measured: dict[tuple[str, int], Cost] = {}
         self._sizes = _sizes(schema)
 
     def operation(self, definition: OperationDefinitionNode) -> Cost:
@@ -122,47 +122,56 @@ class _Measuring:
         root = self._schema.get_root_type(definition.operation)
         return self._selection(root, definition.selection_set) if root else Cost()
 
-    def _selection(self, parent: GraphQLCompositeType, selection: SelectionSetNode) -> Cost:
-        """What one object of `parent` may cost for a selection."""
+    def _selection(self, parent: GraphQLCompositeType, selection: SelectionSetNode, edges: int = 1) -> Cost:
+        """What one object of `parent` may cost for a selection; where it is a connection, of so many `edges`."""
         cost = Cost()
         for node in selection.selections:
             if isinstance(node, FieldNode):
-                cost += self._field(parent, node)
+                cost += self._field(parent, node, edges)
             elif isinstance(node, InlineFragmentNode):
                 inner = self._schema.get_type(node.type_condition.name.value) if node.type_condition else parent
                 if is_composite_type(inner):
-                    cost += self._selection(inner, node.selection_set)
-            else:
-                cost += self._fragment(node.name.value)
+                    cost += self._selection(inner, node.selection_set, edges)
+            elif isinstance(node, FragmentSpreadNode):
+                cost += self._fragment(node.name.value, edges)
         return cost
 
-    def _fragment(self, name: str) -> Cost:
-        if name not in self._measured:
+    def _fragment(self, name: str, edges: int) -> Cost:
+        if (name, edges) not in self._measured:
             fragment = self._fragments[name]
             inner = self._schema.get_type(fragment.type_condition.name.value)
-            self._measured[name] = self._selection(inner, fragment.selection_set) if is_composite_type(inner) else Cost()
-        return self._measured[name]
+            found = self._selection(inner, fragment.selection_set, edges) if is_composite_type(inner) else Cost()
+            self._measured[name, edges] = found
+        return self._measured[name, edges]
 
-    def _field(self, parent: GraphQLCompositeType, node: FieldNode) -> Cost:
+    def _field(self, parent: GraphQLCompositeType, node: FieldNode, edges: int) -> Cost:
         name, alias = node.name.value, int(node.alias is not None)
         field = _META.get(name)
         if field is None and isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
             field = parent.fields.get(name)
         if field is None:  # __typename
             return Cost(leaves=1, depth=1, aliases=alias)
-        introspecting = name in _META or parent.name.startswith("__")
-        times = self._sizes(name) if introspecting and _lists(field) else self._times(name, field, node)
+        if name in _META or parent.name.startswith("__"):
+            return self._introspection(name, field, node)
         named = get_named_type(field.type)
-        if is_leaf_type(named) or node.selection_set is None:
-            return Cost(0 if introspecting else times, times if introspecting else 0, 1, alias)
-        inner = self._selection(named, node.selection_set)
-        depth = 1 if introspecting else inner.depth + 1
-        if introspecting:
-            return Cost(0, times * (inner.leaves + inner.introspected), depth, alias + inner.aliases)
-        return Cost(times * inner.leaves, times * inner.introspected, depth, alias + inner.aliases)
+        count = edges if name == "edges" else self._count(name, field, node)
+        if not is_composite_type(named) or node.selection_set is None:
+            return Cost(leaves=count, depth=1, aliases=alias)
+        times, within = (count, 1) if _lists(field) else (1, count)
+        inner = self._selection(named, node.selection_set, within)
+        return Cost(times * inner.leaves, times * inner.introspected, inner.depth + 1, alias + inner.aliases)
 
-    def _times(self, name: str, field: GraphQLField, node: FieldNode) -> int:
-        """How many entries the field can give: its `first`, or 1 where it gives no list."""
+    def _introspection(self, name: str, field: GraphQLField, node: FieldNode) -> Cost:
+        """A field of the schema itself; graphql-core bounds its depth."""
+        alias, named = int(node.alias is not None), get_named_type(field.type)
+        times = self._sizes[name] if _lists(field) else 1
+        if not is_composite_type(named) or node.selection_set is None:
+            return Cost(introspected=times, depth=1, aliases=alias)
+        inner = self._selection(named, node.selection_set)
+        return Cost(0, times * (inner.leaves + inner.introspected), 1, alias + inner.aliases)
+
+    def _count(self, name: str, field: GraphQLField, node: FieldNode) -> int:
+        """How many entries the list or connection can give: its `first`; 1 where it is neither."""
         if "first" not in field.args:
             return FIXED[name] if _lists(field) else 1
         given = field.args["first"].default_value
@@ -179,11 +188,11 @@ def _lists(field: GraphQLField) -> bool:
     return is_list_type(field.type.of_type if is_non_null_type(field.type) else field.type)
 
 
-def _sizes(schema: GraphQLSchema) -> Callable[[str], int]:
+def _sizes(schema: GraphQLSchema) -> dict[str, int]:
     """The most entries that a list of introspection has in this schema."""
     types = schema.type_map.values()
     fields = [field for made in types for field in getattr(made, "fields", {}).values()]
-    known = {
+    return {
         "types": len(schema.type_map),
         "possibleTypes": len(schema.type_map),
         "interfaces": max((len(getattr(made, "interfaces", ())) for made in types), default=0),
@@ -194,4 +203,3 @@ def _sizes(schema: GraphQLSchema) -> Callable[[str], int]:
         "directives": len(schema.directives),
         "locations": max((len(directive.locations) for directive in schema.directives), default=0),
     }
-    return lambda name: known[name]

@@ -1,6 +1,7 @@
 """The GraphQL schema: find, record, node, lineage, recall, history, commits. Resolvers ask one query and rename."""
 
 import base64
+import re
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from queries.recall import period
 from queries.recall import recall as ask_recall
 
 Item = TypeVar("Item")
+_CURSOR = re.compile(rb"at:([0-9]{1,9})")
 
 
 @strawberry.enum(description="Directions of a lineage.")
@@ -112,8 +114,8 @@ def _page(items: list[Item], first: int, after: str | None) -> tuple[list[tuple[
     start = 0
     if after is not None:
         try:
-            start = int(base64.urlsafe_b64decode(after.encode()).decode().removeprefix("at:")) + 1
-        except (ValueError, UnicodeDecodeError):
+            start = int(_CURSOR.fullmatch(base64.urlsafe_b64decode(after.encode()))[1]) + 1  # type: ignore[index]
+        except (ValueError, TypeError):
             raise UsageError(f"{after!r} is no cursor; give one of an answer", after=after) from None
     chosen = [
         (base64.urlsafe_b64encode(f"at:{start + at}".encode()).decode(), item)
@@ -179,11 +181,18 @@ class Lineage:
         chosen, info = _page(self.found.relations, first, after)
         edges = []
         for cursor, relation in chosen:
+            self.loading.end.check()
             told = render.relation_json(relation)
             stewards = told.pop("stewards")
             told["from_"] = told.pop("from", None)
             edges.append(RelationEdge(cursor=cursor, node=Relation(**told, said_by=stewards)))
         return RelationConnection(edges=edges, page_info=info, total_count=len(self.found.relations))
+
+    @strawberry.field(description="The organisations and episodes that its records name, in order of id.")
+    def parties(self, first: int = 100) -> list[Record]:
+        found = render.parties_of(self.loading.view, self.found.records.values())
+        named = {record.id: record for record in found.values()}
+        return [wrap(named[record], self.loading) for record in sorted(named)[: max(0, min(first, MOST))]]
 
 
 @strawberry.type(description="Everything made of or touched by something bad, with present custodian and status.")
@@ -268,36 +277,32 @@ def _request(info: Info) -> Request:
 @strawberry.type
 class Query:
     @strawberry.field(description="Records that carry an identifier or label.")
-    async def find(self, info: Info, text: str, as_of: str | None = None) -> Matches:
-        loading = await _request(info).at(as_of)
+    def find(self, info: Info, text: str, as_of: str | None = None) -> Matches:
+        loading = _request(info).at(as_of)
         view = loading.view
 
-        def work() -> list[Any]:
-            ids = view.find(text)
-            records = view.records(view.joined(ids)) if ids else {}
-            return [records[record] for record in ids]
-
-        seen = await _request(info).run(work)
-        loading.learn({record.id: record for record in seen})
-        return Matches(as_of=AsOf(**view.as_of), all_matches=[wrap(record, loading) for record in seen])
+        ids = view.find(text)
+        records = view.records(view.joined(ids)) if ids else {}
+        loading.learn(records)
+        return Matches(as_of=AsOf(**view.as_of), all_matches=[wrap(records[record], loading) for record in ids])
 
     @strawberry.field(description="The one record that an identifier names.")
-    async def record(self, info: Info, id: strawberry.ID, as_of: str | None = None) -> Record:  # noqa: A002 - GraphQL's word
-        loading = await _request(info).at(as_of)
-        seen = await _request(info).run(lambda: loading.view.record(id))
+    def record(self, info: Info, id: strawberry.ID, as_of: str | None = None) -> Record:  # noqa: A002 - GraphQL's word
+        loading = _request(info).at(as_of)
+        seen = loading.view.record(id)
         loading.learn({seen.id: seen})
         return wrap(seen, loading)
 
     @strawberry.field(description="A record by its global id; null where there is none.")
-    async def node(self, info: Info, id: strawberry.ID) -> Record | None:  # noqa: A002 - GraphQL's word
-        loading = await _request(info).at(None)
+    def node(self, info: Info, id: strawberry.ID) -> Record | None:  # noqa: A002 - GraphQL's word
+        loading = _request(info).at(None)
         try:
-            return wrap(await _request(info).run(lambda: loading.view.record(id)), loading)
+            return wrap(loading.view.record(id), loading)
         except UnknownIdentifier:
             return None
 
     @strawberry.field(description="The lineage of a record.")
-    async def lineage(
+    def lineage(
         self,
         info: Info,
         id: strawberry.ID,  # noqa: A002 - GraphQL's word
@@ -309,16 +314,14 @@ class Query:
         unknown = [kind for kind in kinds or () if kind not in MODELS]
         if unknown or (depth is not None and depth < 0):
             raise UsageError(f"kinds are {', '.join(MODELS)}; a depth is 0 or more", kinds=unknown, depth=depth)
-        loading = await _request(info).at(as_of)
+        loading = _request(info).at(as_of)
         view = loading.view
-        found = await _request(info).run(
-            lambda: ask_lineage(view, [view.resolve(id)], direction.value, depth=depth, kinds=kinds or ())
-        )
+        found = ask_lineage(view, [view.resolve(id)], direction.value, depth=depth, kinds=kinds or ())
         loading.learn(found.records)
         return Lineage(found=found, recalled=None, loading=loading)
 
     @strawberry.field(description="Everything made of or touched by records that are bad.")
-    async def recall(
+    def recall(
         self,
         info: Info,
         ids: list[strawberry.ID],
@@ -326,16 +329,14 @@ class Query:
         until: str | None = None,
         as_of: str | None = None,
     ) -> Recall:
-        loading = await _request(info).at(as_of)
+        loading = _request(info).at(as_of)
         view = loading.view
-        found = await _request(info).run(
-            lambda: ask_recall(view, [view.resolve(each) for each in ids], period=period(since, until))
-        )
+        found = ask_recall(view, [view.resolve(each) for each in ids], period=period(since, until))
         loading.learn(found.lineage.records)
         return Recall(found=found.lineage, recalled=found, loading=loading)
 
     @strawberry.field(description="Every claim ever made about a record.")
-    async def history(
+    def history(
         self,
         info: Info,
         id: strawberry.ID,  # noqa: A002 - GraphQL's word
@@ -343,22 +344,17 @@ class Query:
         after: str | None = None,
         as_of: str | None = None,
     ) -> ClaimConnection:
-        view = (await _request(info).at(as_of)).view
-
-        def work() -> list[dict[str, Any]]:
-            record = view.resolve(id)
-            claims: list[dict[str, Any]] = render.history_json(view, record, view.history(view.joined([record])))["claims"]
-            return claims
-
-        told = await _request(info).run(work)
+        view = _request(info).at(as_of).view
+        record = view.resolve(id)
+        told = render.history_json(view, record, view.history(view.joined([record])))["claims"]
         chosen, page = _page(told, first, after)
         edges = [ClaimEdge(cursor=cursor, node=Claim(**{"commit": None, "time": None, **each})) for cursor, each in chosen]
         return ClaimConnection(edges=edges, page_info=page, total_count=len(told))
 
     @strawberry.field(description="The commits the viewer may see, in order.")
-    async def commits(self, info: Info, first: int = 100, after: str | None = None) -> CommitConnection:
-        view = (await _request(info).at(None)).view
-        told = await _request(info).run(lambda: render.commit_json(view))
+    def commits(self, info: Info, first: int = 100, after: str | None = None) -> CommitConnection:
+        view = _request(info).at(None).view
+        told = render.commit_json(view)
         chosen, page = _page(told, first, after)
         edges = [CommitEdge(cursor=cursor, node=Commit(**each)) for cursor, each in chosen]
         return CommitConnection(edges=edges, page_info=page, total_count=len(told))

@@ -152,7 +152,7 @@ def _differences(result: Plan, before: Mapping[Owner, Standing], after: Mapping[
         record, steward = owner
         old = before.get(owner)
         if old is not None:
-            if old == standing:
+            if old.equals(standing):
                 continue
             result.closed.append(owner)
         result.opened.append((record, steward, standing))

@@ -13,10 +13,8 @@ from neo4j import READ_ACCESS, WRITE_ACCESS, Driver, GraphDatabase, Notification
 from neo4j.exceptions import DriverError, Neo4jError
 
 from graph.errors import DeadlineExceeded, StoreUnavailable
+from graph.neo4j_write import Run
 from graph.store import Deadline
-
-Run = Callable[..., list[list[Any]]]
-"""Runs a statement with parameters and returns its rows."""
 
 _PAUSE = 0.05
 """Seconds between two looks at the deadlines of running reads."""

@@ -64,7 +64,7 @@ COMMIT = "MATCH (c:_Commit {number: $number}) RETURN c.body"
 _ENTRY = "c.number, c.commit, c.body, c.at, c.event_id, c.event_hash"
 CLAIMS = (
     "MATCH (c:_Claim) USING INDEX c:_Claim(number) WHERE c.number > $number AND c.commit > $since AND c.commit <= $until"
-    f" RETURN {_ENTRY} ORDER BY c.number LIMIT $page"
+    f" WITH c ORDER BY c.number LIMIT $page RETURN collect([{_ENTRY}])"
 )
 STEWARDS = "MATCH (s:_Steward) WHERE s.since <= $commit RETURN s.name ORDER BY s.name"
 OPEN_LOADS = (
@@ -77,19 +77,19 @@ STUBS = (
     " AND NOT EXISTS { MATCH (s:_State) WHERE s.id = n.id } RETURN count(n)"
 )
 
-# Rows of what stands or stood, a page at a time, in the order in which a projection tells them.
+# Rows of what stands or stood, a page (by the first column) at a time, all in one list.
 STATE_PAGE = (
     "MATCH (s:_State) WHERE s.id > $after WITH s ORDER BY s.id LIMIT $page WITH max(s.id) AS last"
-    " MATCH (s:_State) WHERE s.id > $after AND s.id <= last RETURN s.id, s.steward, s.since, s.until, s.doc"
+    " MATCH (s:_State) WHERE s.id > $after AND s.id <= last RETURN collect([s.id, s.steward, s.since, s.until, s.doc])"
 )
 EDGE_PAGE = (
     "MATCH (a:Record) WHERE a.id > $after WITH a ORDER BY a.id LIMIT $page OPTIONAL MATCH (a)-[r]->(b:Record)"
     " WHERE r.reversed IS NULL"
-    " RETURN a.id, type(r), b.id, r.steward, r.since, r.until, r.role, r.quantity, r.unit"
+    " RETURN collect([a.id, type(r), b.id, r.steward, r.since, r.until, r.role, r.quantity, r.unit])"
 )
 LABEL_PAGE = (
     "MATCH (l:_Label) WHERE l.text > $after WITH l ORDER BY l.text LIMIT $page WITH max(l.text) AS last"
-    " MATCH (l:_Label) WHERE l.text > $after AND l.text <= last RETURN l.text, l.id, l.steward, l.since, l.until"
+    " MATCH (l:_Label) WHERE l.text > $after AND l.text <= last RETURN collect([l.text, l.id, l.steward, l.since, l.until])"
 )
 
 
@@ -106,24 +106,25 @@ def stands(name: str, restricted: bool, past: bool = True) -> str:
     return " AND ".join(conditions)
 
 
-def answer(body: str, columns: str) -> str:
-    """The statement that returns `(rows, next, era)`: all rows of `body` at once, then the notice.
+def answer(body: str, rows: str) -> str:
+    """The statement that returns `(rows, next, era)`: what `body` matches, collected as `rows` says, then the notice.
 
     Collecting is a barrier: the notice is read when every row has been. And one long row costs the driver half of what
     many short ones do."""
-    return f"{body} WITH collect({columns}) AS rows MATCH (w:_Notice {{name: 'veintrace'}}) RETURN rows, w.next, w.era"
+    return f"{body} WITH {rows} AS rows MATCH (w:_Notice {{name: 'veintrace'}}) RETURN rows, w.next, w.era"
 
 
 EDGE = (
     "[type(r), startNode(r).id, endNode(r).id, r.steward] + CASE WHEN r.role IS NULL AND r.quantity IS NULL AND r.unit IS NULL"
     " AND r.reversed IS NULL THEN [] ELSE [r.role, r.quantity, r.unit, r.reversed] END"
 )
+STATE = "[s.id, s.steward, s.doc, s.key, s.joined]"
 
 
 def get(restricted: bool) -> str:
     """Standing states of `$ids`."""
     body = f"UNWIND $ids AS id MATCH (s:_State {{id: id}}) WHERE {stands('s', restricted)}"
-    return answer(body, "[s.id, s.steward, s.doc, s.key, s.joined]")
+    return answer(body, f"collect({STATE})")
 
 
 def known(restricted: bool) -> str:
@@ -133,13 +134,13 @@ def known(restricted: bool) -> str:
         f"UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE EXISTS {{ MATCH (s:_State {{id: id}}) WHERE {said} }}"
         f" OR EXISTS {{ MATCH (n)-[x]-() WHERE {stands('x', restricted)} }}"
     )
-    return answer(body, "[n.id, n.key]")
+    return answer(body, "collect([n.id, n.key])")
 
 
 def find(restricted: bool) -> str:
-    """Who carries the identifiers `$texts`."""
-    body = f"UNWIND $texts AS text MATCH (l:_Label {{text: text}}) WHERE {stands('l', restricted)}"
-    return answer(body, "DISTINCT [l.text, l.id]")
+    """Who carries the identifiers whose texts are `$ids`."""
+    body = f"UNWIND $ids AS text MATCH (l:_Label {{text: text}}) WHERE {stands('l', restricted)}"
+    return answer(body, "collect(DISTINCT [l.text, l.id])")
 
 
 def history(restricted: bool) -> str:
@@ -155,15 +156,35 @@ def holding(restricted: bool) -> str:
     return f"MATCH (c:_Commit) WHERE c.number <= $commit{condition} RETURN c.body ORDER BY c.number DESC"
 
 
-def neighbours(names: tuple[str, ...], up: bool, past: bool, restricted: bool, period: bool) -> str:
-    """Relations into (`up`) or out of `$ids`; with a `period` acts of containers that cannot have been in it are left out."""
+def neighbours(names: tuple[str, ...], up: bool, past: bool, restricted: bool) -> str:
+    """Relations into (`up`) or out of `$ids`."""
     arrow = f"<-[r:{types(names, past)}]-" if up else f"-[r:{types(names, past)}]->"
-    conditions = [condition] if (condition := stands("r", restricted, past)) else []
-    if period:
-        within = "coalesce(m._last >= $first AND m._first <= $last, true)"
-        conditions.append(f"(r.role = 'content' OR m._joined OR m._undated OR {within})")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return answer(f"UNWIND $ids AS id MATCH (n:Record {{id: id}}){arrow}(m){where}", EDGE)
+    body = f"UNWIND $ids AS id MATCH (n:Record {{id: id}}){arrow}(){_where(stands('r', restricted, past))}"
+    return answer(body, f"collect({EDGE})")
+
+
+def acts(past: bool, restricted: bool, period: bool) -> str:
+    """`[acts, sides, states, events, packings, containers]`: what acted on `$ids` (with a `period` without acts of containers
+    that cannot have been in it); read ahead, all that the packings among it acted on, and what is said of the events and
+    of the containers."""
+    type_, standing = types(("SUBJECT_OF",), past), stands("r", restricted, past)
+    within = "(r.role = 'content' OR m._joined OR m._undated OR coalesce(m._last >= $first AND m._first <= $last, true))"
+    body = (
+        f"UNWIND $ids AS id MATCH (n:Record {{id: id}})-[r:{type_}]->(m){_where(standing, within if period else '')}"
+        f" WITH collect({EDGE}) AS acts, collect(DISTINCT m.id) AS events,"
+        f" collect(DISTINCT CASE WHEN r.role IS NOT NULL THEN m END) AS packings"
+        f" CALL (packings) {{ UNWIND packings AS m MATCH (m)<-[r:{type_}]-(n){_where(standing)}"
+        f" RETURN collect({EDGE}) AS sides, collect(DISTINCT CASE WHEN r.role = 'container' THEN n.id END) AS containers }}"
+        f" CALL (events, containers) {{ UNWIND events + containers AS id MATCH (s:_State {{id: id}})"
+        f" WHERE {stands('s', restricted)} RETURN collect({STATE}) AS states }}"
+    )
+    return answer(body, "[acts, sides, states, events, [m IN packings | m.id], containers]")
+
+
+def _where(*conditions: str) -> str:
+    """A `WHERE` of those that say something, or nothing."""
+    said = " AND ".join(condition for condition in conditions if condition)
+    return f" WHERE {said}" if said else ""
 
 
 _WALKED = ("INPUT_TO", "OUTPUT", "SAME_AS")
@@ -178,16 +199,22 @@ def _walked(name: str, up: bool, past: bool, restricted: bool) -> str:
 
 def reach(up: bool, past: bool, restricted: bool) -> str:
     """The walk of a genealogy in one statement: variable-length with the conditions inside and distinct ends, which the
-    planner prunes breadth-first (of each start by itself); then the relations of the ids walked."""
+    planner prunes breadth-first (of each start by itself); then the relations of the ids walked.
+
+    Rows are `[edges, ids, states]`: read ahead, what is said of the ids walked where these are no more than `$ahead`."""
     names = types(_WALKED, past)
     left, right = ("<-", "-") if up else ("-", "->")
     body = (
         f"MATCH (n:Record) WHERE n.id IN $ids"
         f" MATCH (n){left}[f:{names}*0..]{right}(m) WHERE all(x IN f WHERE {_walked('x', up, past, restricted)})"
-        f" WITH DISTINCT m LIMIT $limit"
-        f" MATCH (m){left}[r:{names}]{right}() WHERE {_walked('r', up, past, restricted)}"
+        f" WITH DISTINCT m LIMIT $limit WITH collect(m) AS found"
+        f" CALL (found) {{ UNWIND found AS m MATCH (m){left}[r:{names}]{right}() WHERE {_walked('r', up, past, restricted)}"
+        f" RETURN collect({EDGE}) AS edges }}"
+        f" WITH edges, CASE WHEN size(found) <= $ahead THEN [m IN found | m.id] ELSE [] END AS ids"
+        f" CALL (ids) {{ UNWIND ids AS id MATCH (s:_State {{id: id}}) WHERE {stands('s', restricted)}"
+        f" RETURN collect({STATE}) AS states }}"
     )
-    return answer(body, EDGE)
+    return answer(body, "[edges, ids, states]")
 
 
 def generation(up: bool, past: bool, restricted: bool) -> str:
@@ -197,4 +224,4 @@ def generation(up: bool, past: bool, restricted: bool) -> str:
         f"UNWIND $ids AS id MATCH (n:Record {{id: id}}){left}[r:{types(_WALKED, past)}]{right}()"
         f" WHERE {_walked('r', up, past, restricted)}"
     )
-    return answer(body, EDGE)
+    return answer(body, f"collect({EDGE})")

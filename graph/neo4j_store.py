@@ -10,14 +10,18 @@ from graph import ledger, standing
 from graph import neo4j_cypher as q
 from graph.claims import Edge, Evidence, class_of, from_body
 from graph.errors import SchemaTooNew, StoreUnavailable
-from graph.neo4j_bolt import Bolt, Run
-from graph.neo4j_write import Writer
+from graph.neo4j_ahead import Aheads
+from graph.neo4j_bolt import Bolt
+from graph.neo4j_write import Run, Writer
 from graph.replay import paired, watched
 from graph.sqlite_schema import code_of
 from graph.store import SCHEMA_VERSION, Applied, Batch, Commit, Deadline, Direction, LogEntry, Progress, Reached, Scope, State
 from graph.walk import MAKING, with_joined
 
 _PAGE = 5_000
+_SLICE = 5_000
+_AHEAD = 1_000
+"""The states of so many walked ids are read along with the walk."""
 _FEW = 16
 """Up to so many starts are walked in one statement, which walks each start by itself; more go a generation at a time."""
 
@@ -29,6 +33,7 @@ class Neo4jStore:
         self.uri = uri
         self._bolt = Bolt(uri)
         self._driver = self._bolt.driver
+        self._aheads = Aheads()
         self._announced = 0
         self._era = 0
         try:
@@ -129,7 +134,7 @@ class Neo4jStore:
     def claims(self, since: int = 0, until: int | None = None) -> Iterator[LogEntry]:
         number, last = 0, q.FOREVER if until is None else until
         while True:
-            rows = self._bolt.rows(q.CLAIMS, number=number, since=since, until=last, page=_PAGE)
+            [[rows]] = self._bolt.rows(q.CLAIMS, number=number, since=since, until=last, page=_PAGE)
             for row in rows:
                 yield _entry(row)
             if len(rows) < _PAGE:
@@ -185,16 +190,25 @@ class Neo4jStore:
                 return rows
             self._era = era
 
+    def _answers(self, scope: Scope, statement: Callable[[bool], str], ids: Collection[str], **parameters: Any) -> list[list[Any]]:
+        """Rows about any number of `ids` or texts, so many at a time that neither side holds too long an answer."""
+        asked, rows = list(ids), list[list[Any]]()
+        for first in range(0, len(asked), _SLICE):
+            rows += self._answer(scope, statement, ids=asked[first : first + _SLICE], **parameters)
+        return rows
+
     def get(self, ids: Collection[str], scope: Scope) -> list[State]:
-        rows = self._answer(scope, lambda _: q.get(scope.stewards is not None), ids=list(ids))
-        return [State(record, steward, standing.load(doc), key, bool(joined)) for record, steward, doc, key, joined in sorted(rows)]
+        scope.deadline.check()
+        found, others = self._aheads.of(scope).states(ids)
+        found += _states(self._answers(scope, lambda _: q.get(scope.stewards is not None), others))
+        return sorted(found, key=lambda state: (state.record, state.steward))
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
-        return {row[0]: row[1] for row in self._answer(scope, lambda _: q.known(scope.stewards is not None), ids=list(ids))}
+        return {row[0]: row[1] for row in self._answers(scope, lambda _: q.known(scope.stewards is not None), ids)}
 
     def find(self, texts: Collection[str], scope: Scope) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {text: [] for text in texts}
-        for text, record in sorted(self._answer(scope, lambda _: q.find(scope.stewards is not None), texts=list(texts))):
+        for text, record in sorted(self._answers(scope, lambda _: q.find(scope.stewards is not None), texts)):
             found[text].append(record)
         return found
 
@@ -206,13 +220,30 @@ class Neo4jStore:
         scope: Scope,
         period: tuple[int, int] | None = None,
     ) -> list[Edge]:
+        scope.deadline.check()
         up, restricted, names = direction == "up", scope.stewards is not None, tuple(types)
+        if names != ("SUBJECT_OF",):
+            return _edges(self._answers(scope, lambda past: q.neighbours(names, up, past, restricted), ids))
+        if not up:
+            return self._acts(ids, scope, period)
+        found, others = self._aheads.of(scope).sides(ids)
+        more = _edges(self._answers(scope, lambda past: q.neighbours(names, up, past, restricted), others))
+        return sorted({*found, *more}, key=_place)
+
+    def _acts(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None) -> list[Edge]:
+        """What acted on `ids`; reads ahead what its packings and events will be asked for."""
+        bounded, restricted = period is not None, scope.stewards is not None
         first, last = period or (0, 0)
-        bounded = period is not None and not up and names == ("SUBJECT_OF",)
-        rows = self._answer(
-            scope, lambda past: q.neighbours(names, up, past, restricted, bounded), ids=list(ids), first=first, last=last
-        )
-        return _edges(rows)
+        asked, found, ahead = list(ids), set[Edge](), self._aheads.of(scope)
+        for at in range(0, len(asked), _SLICE):
+            part = asked[at : at + _SLICE]
+            acts, sides, states, events, packings, containers = self._answer(
+                scope, lambda past: q.acts(past, restricted, bounded), ids=part, first=first, last=last
+            )
+            found.update(_edges(acts))
+            ahead.learn_sides(packings, _edges(sides))
+            ahead.learn([*events, *containers], _states(states))
+        return sorted(found, key=_place)
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
@@ -230,11 +261,14 @@ class Neo4jStore:
         """The relations of the walk from `starts`, which are no persons."""
         up, restricted = direction == "up", scope.stewards is not None
         if len(starts) <= _FEW:
-            rows = self._answer(scope, lambda past: q.reach(up, past, restricted), ids=list(starts), limit=limit + 1)
-            return set(_edges(rows))
+            edges, ids, states = self._answer(
+                scope, lambda past: q.reach(up, past, restricted), ids=list(starts), limit=limit + 1, ahead=_AHEAD
+            )
+            self._aheads.of(scope).learn(ids, _states(states))
+            return set(_edges(edges))
         found, walked, frontier = set[Edge](), set(starts), starts
         while frontier and len(walked) <= limit:
-            rows = self._answer(scope, lambda past: q.generation(up, past, restricted), ids=list(frontier))
+            rows = self._answers(scope, lambda past: q.generation(up, past, restricted), frontier)
             met = _edges(rows)
             found.update(met)
             frontier = {end for edge in met for end in (edge.source, edge.target)} - walked
@@ -246,7 +280,7 @@ class Neo4jStore:
     def projection(self) -> Iterator[tuple[str, ...]]:
         for kind, statement, order in (("state", q.STATE_PAGE, 3), ("edge", q.EDGE_PAGE, 5), ("label", q.LABEL_PAGE, 4)):
             after: str = ""
-            while rows := self._bolt.rows(statement, after=after, page=_PAGE):
+            while rows := self._bolt.rows(statement, after=after, page=_PAGE)[0][0]:
                 after = max(row[0] for row in rows)
                 told = [_coded(row) for row in rows if row[1] is not None] if kind == "edge" else rows
                 for row in sorted(told, key=lambda row: row[:order]):
@@ -271,9 +305,19 @@ def _edge(type_: str, source: str, target: str, steward: str, *more: Any) -> Edg
     return Edge(type_.removeprefix("WAS_"), source, target, steward, role, quantity, unit)
 
 
+def _place(edge: Edge) -> tuple[str, str, str, str]:
+    """Where an edge stands in the order of an answer."""
+    return edge.type, edge.source, edge.target, edge.steward
+
+
 def _edges(rows: list[list[Any]]) -> list[Edge]:
     """Edges ascending, each once."""
-    return sorted({_edge(*row) for row in rows}, key=lambda edge: edge[:4])
+    return sorted({_edge(*row) for row in rows}, key=_place)
+
+
+def _states(rows: list[list[Any]]) -> list[State]:
+    """States of rows of `neo4j_cypher.STATE`."""
+    return [State(record, steward, standing.load(doc), key, bool(joined)) for record, steward, doc, key, joined in rows]
 
 
 def _coded(row: list[Any]) -> list[Any]:

@@ -34,7 +34,7 @@ class Standing:
                     ranks[path] = rank
                 continue
             before = ranks.get(path, base)
-            if own[path] == value:
+            if same_json(own[path], value):
                 if rank > before:
                     ranks[path] = rank
                 continue
@@ -45,6 +45,10 @@ class Standing:
                 changed = True
         return changed, conflict
 
+    def equals(self, other: "Standing") -> bool:
+        """Whether both would be written down alike."""
+        return self == other and self.dump() == other.dump()
+
     def dump(self) -> bytes:
         """JSON for a store's column; `load` reads it back."""
         return canonical_json({"f": self.fields, "r": self.rank, "x": self.ranks})
@@ -52,6 +56,11 @@ class Standing:
     def copy(self) -> "Standing":
         """An independent copy."""
         return Standing(dict(self.fields), self.rank, dict(self.ranks))
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two values have one JSON text: `1`, `1.0` and `true` are equal to Python, but three words in a digest."""
+    return one is other or (one == other and (isinstance(one, str) or canonical_json(one) == canonical_json(other)))
 
 
 def load(data: bytes | str) -> Standing:

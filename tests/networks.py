@@ -1,18 +1,22 @@
 """Small networks of claims for tests: a builder that reads like a story, and hypothesis strategies for random ones."""
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from graph import times
 from graph.claims import RETRACTED, Claim, Evidence, relation_fields
 from graph.identifiers import keyed_id, parse
-from graph.store import Applied, Batch, Store
+from graph.store import Applied, Batch, Direction, Scope, Store
 
 BASE = times.span("2024-01-01T00:00:00Z")[0]
 HOUR = 3_600_000_000
+WAYS: tuple[Direction, ...] = ("up", "down")
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def rid(cls: str, name: str, assigner: str = "NET") -> str:
@@ -133,3 +137,28 @@ def networks(draw: st.DrawFn) -> list[Claim]:
     if draw(st.booleans()):
         net.retract("event", "S0", steward=draw(stewards), recorded=draw(st.sampled_from([None, 7])))
     return net.claims
+
+
+def example(seed: int) -> list[Claim]:
+    """A network that is the same at every run."""
+    draw = random.Random(seed)
+    net = Network()
+    for n in range(12):
+        ends = [draw.choice([f"object/M{draw.randrange(6)}", f"object/M{draw.randrange(6)}", "person/P"]) for _ in range(4)]
+        net.step(f"S{n}", draw.randrange(10), sorted(set(ends[:2])), sorted(set(ends[2:])), steward=draw.choice("HB"))
+    for n in range(8):
+        contents = draw.sample(["M0", "M1", "M2", "C1", "C2"], draw.randrange(3))
+        net.pack(f"K{n}", draw.choice([None, *range(10)]), draw.choice(["C0", "C1"]), contents, out=draw.random() < 0.5)
+    net.relate("SAME_AS", "object/M1", "object/M5", steward=draw.choice("HB"))
+    return net.claims
+
+
+def everything(store: Store) -> Scope:
+    """All claims, now."""
+    head = store.head()
+    return Scope(head.number if head else 0)
+
+
+def ids_of(claims: list[Claim]) -> list[str]:
+    """Every id that claims use."""
+    return sorted({record for claim in claims for record in claim.names})

@@ -92,7 +92,7 @@ def test_up_reaches_the_published_events_by_command_line_and_by_graphql(
     assert (told["events"], len({place["event_id"] for place in places if place["event_id"]})) == ORACLE[root]
 
     store = open_store(loaded)
-    with TestClient(make_app(store, None)) as client:
+    with TestClient(make_app(store, None), base_url="http://localhost") as client:
         answer = client.post("/graphql", json={"query": QUERY, "variables": {"id": root, "direction": "up"}}).json()
     store.close()
     lineage = answer["data"]["lineage"]

@@ -8,7 +8,9 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 OURS = {"graph", "loaders", "queries", "api"}
-PERMISSIVE = re.compile(r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL.2\.0|Mozilla Public License 2\.0|Unlicense|0BSD)", re.I)
+PERMISSIVE = re.compile(
+    r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL.2\.0|Mozilla Public License 2\.0|Unlicense|0BSD)", re.I
+)
 
 
 def needed(name: str, seen: dict[str, Distribution]) -> dict[str, Distribution]:

@@ -1,9 +1,9 @@
 "use strict";
 const examples = {
-  "Find a record": ["query Find($text: String!) {\n  find(text: $text) {\n    asOf { commit token }\n    matches { id kind label steward identifiers { scheme value } }\n  }\n}", { text: "DOSE-1" }],
-  "Lineage of a product": ["query Lineage($id: ID!) {\n  lineage(id: $id) {\n    events\n    completeness { total depthReached truncated reasons }\n    records(first: 100) {\n      edges { depth node { kind label start steward ... on Step { type performedBy { label } } } }\n    }\n  }\n}", { id: "DOSE-1" }],
+  "Find a record": ["query Find($text: String!) {\n  find(text: $text) {\n    asOf { commit token }\n    matches { id kind label steward identifiers { scheme value } }\n  }\n}", { text: "DOSE-101-A@cellforge" }],
+  "Lineage of a product": ["query Lineage($id: ID!) {\n  lineage(id: $id) {\n    events\n    completeness { total depthReached truncated reasons }\n    records(first: 100) {\n      edges { depth node { kind label start steward ... on Step { type performedBy { label } } } }\n    }\n  }\n}", { id: "DOSE-101-A@cellforge" }],
   "Recall of a lot": ["query Recall($ids: [ID!]!) {\n  recall(ids: $ids) {\n    reached { materials doses persons }\n    completeness { truncated reasons }\n    records(first: 100) { edges { custodian status node { kind label } } }\n  }\n}", { ids: ["lot:VEC-7@vectorworks"] }],
-  "History of a record": ["query History($id: ID!) {\n  history(id: $id) {\n    totalCount\n    edges { node { commit time steward source at values } }\n  }\n}", { id: "DOSE-1" }],
+  "History of a record": ["query History($id: ID!) {\n  history(id: $id) {\n    totalCount\n    edges { node { commit time steward source at values } }\n  }\n}", { id: "DOSE-101-A@cellforge" }],
 };
 const query = document.getElementById("query");
 const variables = document.getElementById("variables");
@@ -33,4 +33,5 @@ for (const name of Object.keys(examples)) choice.add(new Option(name, name));
 choice.addEventListener("change", () => show(choice.value));
 document.getElementById("run").addEventListener("click", run);
 document.addEventListener("keydown", (event) => { if (event.ctrlKey && event.key === "Enter") run(); });
-show(Object.keys(examples)[1]);
+choice.value = "Lineage of a product";
+show(choice.value);

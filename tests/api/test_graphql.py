@@ -1,7 +1,7 @@
 """GraphQL: answers, limits, errors, loaders, and a schema that only grows."""
 
-import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, build_schema, find_breaking_changes
 from starlette.testclient import TestClient
 
+from api import render
 from api.app import make_app
 from api.graphql_records import TYPES
 from api.schema import schema
@@ -17,7 +18,9 @@ from graph.errors import DeadlineExceeded
 from graph.model import MODELS, RELATIONS, refs
 from graph.sqlite_store import SqliteStore
 from graph.store import Deadline
+from graph.view import view
 from loaders.pipeline import Options, load
+from queries.lineage import lineage
 
 SDL = Path(__file__).parents[2] / "api" / "schema.graphql"
 CHAIN = 40
@@ -42,7 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
 @pytest.fixture
 def ask(store: SqliteStore) -> Iterator[Callable[..., dict[str, Any]]]:
     """Sends a query as an all-seeing viewer and returns the answer's JSON."""
-    with TestClient(make_app(store, None)) as client:
+    with TestClient(make_app(store, None), base_url="http://localhost") as client:
 
         def send(query: str, **variables: Any) -> dict[str, Any]:
             answer: dict[str, Any] = client.post("/graphql", json={"query": query, "variables": variables}).json()
@@ -178,7 +181,7 @@ def test_an_unforeseen_failure_is_masked(ask: Callable[..., dict[str, Any]], mon
 
 
 def test_a_viewer_is_answered_from_its_own_claims_alone(store: SqliteStore) -> None:
-    with TestClient(make_app(store, "B")) as client:
+    with TestClient(make_app(store, "B"), base_url="http://localhost") as client:
 
         def send(query: str) -> dict[str, Any]:
             answer: dict[str, Any] = client.post("/graphql", json={"query": query}).json()
@@ -201,24 +204,64 @@ def test_a_query_over_its_deadline_is_stopped(
     assert code(ask('{ record(id: "M-1@H") { id } }')) == DeadlineExceeded.code
 
 
-def test_resolvers_leave_the_event_loop_free(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    threads: set[bool] = set()
-    original = SqliteStore.reach
+def test_the_store_is_read_by_a_worker_not_by_the_loop_that_serves(
+    ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: set[str] = set()
+    for name in ("head", "reach", "get", "history", "neighbours"):
+        original = getattr(SqliteStore, name)
 
-    def watched(self: SqliteStore, *args: Any) -> Any:
-        try:
-            asyncio.get_running_loop()
-            threads.add(True)
-        except RuntimeError:
-            threads.add(False)
-        return original(self, *args)
+        def watched(self: SqliteStore, *args: Any, _original: Any = original) -> Any:
+            readers.add(threading.current_thread().name.partition("_")[0])
+            return _original(self, *args)
 
-    monkeypatch.setattr(SqliteStore, "reach", watched)
-    with TestClient(make_app(store, None)) as client:
-        assert (
-            client.post("/graphql", json={"query": '{ lineage(id: "M-3@H") { events } }'}).json()["data"]["lineage"]["events"] == 0
-        )
-    assert threads == {False}
+        monkeypatch.setattr(SqliteStore, name, watched)
+    answer = ask('{ lineage(id: "M-3@H") { events records { edges { node { ... on Step { inputs { label } } } } } } }')
+    assert answer["data"]["lineage"]["events"] == 0
+    assert readers == {"query"}
+
+
+def test_two_fields_of_one_request_are_answered_as_of_one_commit(
+    ask: Callable[..., dict[str, Any]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[int] = []
+    original = SqliteStore.head
+
+    def watched(self: SqliteStore) -> Any:
+        heads.append(1)
+        return original(self)
+
+    monkeypatch.setattr(SqliteStore, "head", watched)
+    answer = ask('{ a: lineage(id: "M-3@H") { asOf { commit } } b: find(text: "M-4@H") { asOf { commit } } }')["data"]
+    assert answer["a"]["asOf"] == answer["b"]["asOf"]
+    assert len(heads) == 1
+
+
+def test_a_lineage_over_graphql_says_what_the_command_line_says(ask: Callable[..., dict[str, Any]], store: SqliteStore) -> None:
+    seen = view(store)
+    told = render.lineage_json(seen, lineage(seen, [seen.resolve("M-40@H")]))
+    answer = ask(
+        """{ lineage(id: "M-40@H") { root roots direction events completeness { total depthReached truncated reasons }
+        asOf { commit hash time } parties { id label } relations(first: 100) { edges { node { source type target stewards } } }
+        records(first: 100) { edges { depth afterUse node { id ids kind label steward stewards stub retracted start end
+          identifiers { scheme value assigner } disagreements { field values { steward value } }
+          evidence { source at event_id: eventId event_hash: eventHash steward } } } } } }"""
+    )["data"]["lineage"]
+    same = {"roots", "root", "direction", "events"}
+    assert {name: answer[name] for name in same} == {name: told[name] for name in same}
+    assert answer["asOf"] == told["as_of"]
+    assert answer["completeness"] == {
+        "total": 2 * CHAIN + 1,
+        "depthReached": told["completeness"]["depth_reached"],
+        "truncated": False,
+        "reasons": [],
+    }
+    assert answer["parties"] == [{"id": party["id"], "label": party["label"]} for party in told["parties"]]
+    assert [edge["node"] for edge in answer["relations"]["edges"]] == told["relations"]
+    for edge, record in zip(answer["records"]["edges"], told["records"], strict=True):
+        assert (edge["depth"], edge["afterUse"]) == (record["depth"], record["after_use"])
+        named = [{"assigner": None} | each for each in record["identifiers"]]
+        assert edge["node"] == {name: record[name] for name in edge["node"]} | {"identifiers": named}
 
 
 @pytest.mark.parametrize(
@@ -232,23 +275,65 @@ def test_resolvers_leave_the_event_loop_free(store: SqliteStore, monkeypatch: py
     ],
 )
 def test_a_bad_request_says_what_is_wrong_with_it(store: SqliteStore, content: bytes, kind: str, said: str) -> None:
-    with TestClient(make_app(store, None)) as client:
+    with TestClient(make_app(store, None), base_url="http://localhost") as client:
         answer = client.post("/graphql", content=content, headers={"content-type": kind})
     assert answer.status_code == 400
     assert said in answer.json()["errors"][0]["message"]
 
 
 def test_the_service_tells_that_it_is_up_and_ready(store: SqliteStore) -> None:
-    with TestClient(make_app(store, None)) as client:
+    with TestClient(make_app(store, None), base_url="http://localhost") as client:
         assert client.get("/health").json() == {"status": "up"}
         assert client.get("/ready").json() == {"status": "ready"}
 
 
 def test_the_query_page_needs_no_network(store: SqliteStore) -> None:
-    with TestClient(make_app(store, None)) as client:
+    with TestClient(make_app(store, None), base_url="http://localhost") as client:
         page = client.get("/graphql", headers={"accept": "text/html"})
         script = client.get("/query.js")
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "http://" not in page.text + script.text
     assert "https://" not in page.text + script.text
     assert inspect.cleandoc(page.text).startswith("<!doctype html>")
+
+
+def test_the_query_page_tells_whose_sight_it_has(store: SqliteStore) -> None:
+    for viewer, told in ((None, "You see everything"), ("B&C", "what B&amp;C may see")):
+        with TestClient(make_app(store, viewer), base_url="http://localhost") as client:
+            assert told in client.get("/").text
+
+
+def test_commits_are_told_in_order_and_to_a_restricted_viewer_as_tokens_without_numbers(store: SqliteStore) -> None:
+    asked = {"query": "{ commits { totalCount edges { node { number time author source hash previous token } } } }"}
+    told = {}
+    for viewer in (None, "B"):
+        with TestClient(make_app(store, viewer), base_url="http://localhost") as client:
+            told[viewer] = [edge["node"] for edge in client.post("/graphql", json=asked).json()["data"]["commits"]["edges"]]
+    assert [each["number"] for each in told[None]] == list(range(1, len(told[None]) + 1))
+    assert [each["previous"] for each in told[None]][1:] == [each["hash"] for each in told[None]][:-1]
+    assert len(told["B"]) == 1
+    shown = {name for each in told["B"] for name, value in each.items() if value is not None}
+    assert shown == {"source", "token"}
+
+
+def test_a_query_as_of_a_commit_is_answered_as_it_was_then(tmp_path: Path) -> None:
+    opened = SqliteStore(tmp_path / "graph.db", create=True)
+    for number, kind in enumerate(("sample", "dose"), 1):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "material.csv").write_text(f"id,type,steward,recorded_at\nM-1,{kind},H,2024-01-0{number}T00:00Z\n")
+        load(opened, [folder], Options(author="tester", quarantine=tmp_path / "quarantine"))
+    asked = 'query($at: String) { record(id: "M-1@H", asOf: $at) { ... on Material { type } } }'
+    with TestClient(make_app(opened, None), base_url="http://localhost") as client:
+
+        def kind_at(commit: str | None) -> Any:
+            answer = client.post("/graphql", json={"query": asked, "variables": {"at": commit}}).json()
+            return answer["data"]["record"]["type"] if answer.get("data") else code(answer)
+
+        assert [kind_at(commit) for commit in ("1", "2", None, "3")] == ["sample", "dose", "dose", "UNKNOWN_COMMIT"]
+    opened.close()
+
+
+@pytest.mark.parametrize("page", ['after: "nonsense"', 'after: "YXQ6LTU="', "first: -1", "first: 1001"])
+def test_a_bad_page_is_refused(ask: Callable[..., dict[str, Any]], page: str) -> None:
+    assert code(ask(f"{{ commits({page}) {{ totalCount }} }}")) == "USAGE"

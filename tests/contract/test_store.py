@@ -1,225 +1,26 @@
-"""What a store promises, held against an independent oracle, on every engine."""
+"""What a store promises of commits, words, joins, past and present, on every store."""
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from graph import times, walk
+from graph import times
 from graph.claims import Claim
 from graph.copying import copy
 from graph.errors import DeadlineExceeded
-from graph.store import Deadline, Scope, Store
+from graph.store import Batch, Deadline, Scope, Store
 from graph.verify import verify
 from graph.view import view
 from queries.lineage import lineage
-from tests.contract.oracle import ALWAYS, NEVER, Facts
-from tests.networks import Network, at, land, networks, rid
-
-WAYS = ("up", "down")
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def everything(store: Store) -> Scope:
-    """All claims, now."""
-    head = store.head()
-    return Scope(head.number if head else 0)
-
-
-def ids_of(claims: list[Claim]) -> list[str]:
-    """Every id that claims use."""
-    return sorted({record for claim in claims for record in claim.names})
-
-
-def test_a_chain_of_sixty_steps_is_walked_to_its_end(store: Store) -> None:
-    net = Network()
-    for n in range(60):
-        net.step(f"S{n}", n, [f"object/M{n}"], [f"object/M{n + 1}"])
-    land(store, net.claims)
-    found = lineage(view(store), [rid("object", "M60")])
-    assert found.completeness.total == 121
-    assert found.completeness.depth_reached == 60
-    shallow = lineage(view(store), [rid("object", "M60")], depth=3)
-    assert (shallow.completeness.total, shallow.completeness.reasons) == (7, ("DEPTH",))
-
-
-def test_a_dense_diamond_is_walked_once_a_node(store: Store) -> None:
-    net = Network()
-    layers, width = 8, 4
-    for layer in range(layers):
-        inputs = [f"object/L{layer}-{n}" for n in range(width)]
-        outputs = [f"object/L{layer + 1}-{n}" for n in range(width)]
-        for n in range(width):
-            net.step(f"S{layer}-{n}", layer, inputs, [outputs[n]])
-    land(store, net.claims)
-    found = store.reach([rid("object", f"L{layers}-0")], "up", everything(store), 10_000)
-    assert len(found.walked) == layers * width + (layers - 1) * width + 1 + 1
-    assert len(found.edges) == len(set(found.edges))
-
-
-def test_a_cycle_is_walked_once(store: Store) -> None:
-    net = Network()
-    net.step("S1", 1, ["object/A"], ["object/B"])
-    net.step("S2", 2, ["object/B"], ["object/A"])
-    land(store, net.claims)
-    for name in ("A", "B"):
-        for way in WAYS:
-            assert lineage(view(store), [rid("object", name)], way).completeness.total == 4
-
-
-def test_a_person_ends_the_walk_unless_it_is_the_root(store: Store) -> None:
-    net = Network()
-    net.step("earlier", 1, ["object/OLD"], ["person/P"])
-    net.step("collect", 2, ["person/P"], ["object/A"])
-    land(store, net.claims)
-    assert rid("object", "OLD") not in lineage(view(store), [rid("object", "A")]).records
-    assert rid("object", "OLD") in lineage(view(store), [rid("person", "P")]).records
-
-
-def test_too_many_records_are_told_as_a_limit(store: Store) -> None:
-    net = Network()
-    for n in range(20):
-        net.step(f"S{n}", n, [f"object/M{n}"], [f"object/M{n + 1}"])
-    land(store, net.claims)
-    found = lineage(view(store), [rid("object", "M20")], limit=10)
-    assert found.completeness.truncated
-    assert found.completeness.reasons == ("RECORDS",)
-
-
-@FEW
-@given(data=st.data(), claims=networks())
-def test_the_walk_is_reachability_and_the_stores_shortcut_equals_it(
-    data: st.DataObject, claims: list[Claim], fresh: Callable[[], Store]
-) -> None:
-    _walk_is_reachability(fresh(), claims, data.draw(st.sampled_from(WAYS)), data.draw(st.sampled_from([None, "H", "B"])))
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_the_walk_is_reachability_on_every_store(store: Store, seed: int) -> None:
-    claims = _example(seed)
-    for steward in (None, "H"):
-        _walk_is_reachability(store, claims, WAYS[seed % 2], steward)
-
-
-def _example(seed: int) -> list[Claim]:
-    """A network that is the same at every run."""
-    import random
-
-    draw = random.Random(seed)
-    net = Network()
-    for n in range(12):
-        ends = [draw.choice([f"object/M{draw.randrange(6)}", f"object/M{draw.randrange(6)}", "person/P"]) for _ in range(4)]
-        net.step(f"S{n}", draw.randrange(10), sorted(set(ends[:2])), sorted(set(ends[2:])), steward=draw.choice("HB"))
-    for n in range(8):
-        contents = draw.sample(["M0", "M1", "M2", "C1", "C2"], draw.randrange(3))
-        net.pack(f"K{n}", draw.choice([None, *range(10)]), draw.choice(["C0", "C1"]), contents, out=draw.random() < 0.5)
-    net.relate("SAME_AS", "object/M1", "object/M5", steward=draw.choice("HB"))
-    return net.claims
-
-
-def _walk_is_reachability(store: Store, claims: list[Claim], way: str, steward: str | None) -> None:
-    moment = times.now()
-    if store.head() is None:
-        half = len(claims) // 2
-        for number, part in enumerate((claims[:half], claims[half:])):
-            land(store, part, moment=moment, load=str(number))
-    stewards = None if steward is None else frozenset((steward,))
-    scope = Scope(everything(store).commit, stewards)
-    facts = Facts(claims, moment, None if steward is None else {steward})
-    for record in ids_of(claims):
-        found = store.reach([record], way, scope, 10_000)  # type: ignore[arg-type]
-        reference = walk.reach(store, [record], way, scope, 10_000)  # type: ignore[arg-type]
-        assert found.walked == reference.walked
-        assert set(found.edges) == set(reference.edges)
-        assert {facts.named(r) for r in found.walked} == facts.walked(facts.named(record), way)
-
-
-@FEW
-@given(claims=networks())
-def test_containment_is_what_a_brute_force_reading_finds(claims: list[Claim], fresh: Callable[[], Store]) -> None:
-    _containment_is_brute_force(fresh(), claims)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_containment_is_the_same_on_every_store(store: Store, seed: int) -> None:
-    _containment_is_brute_force(store, _example(seed))
-
-
-def _containment_is_brute_force(store: Store, claims: list[Claim]) -> None:
-    moment = times.now()
-    land(store, claims, moment=moment)
-    facts = Facts(claims, moment)
-    seen = view(store)
-    for record in sorted({facts.named(r) for r in ids_of(claims) if r.startswith("object-")}):
-        found = lineage(seen, [record])
-        stays = {
-            (r.target, NEVER if r.start is None else r.start, ALWAYS if r.end is None else r.end)
-            for r in found.relations
-            if r.type == "CONTAINED_IN" and r.source == record
-        }
-        assert stays == {stay for stay in facts.stays(record) if stay[1] < stay[2]}
-
-
-@FEW
-@given(claims=networks())
-def test_down_is_the_exact_mirror_of_up(claims: list[Claim], fresh: Callable[[], Store]) -> None:
-    store = fresh()
-    land(store, claims)
-    seen = view(store)
-    records = sorted({record for text in ids_of(claims) for record in seen.find(text)})
-    up, down = ({record: set(lineage(seen, [record], way).records) for record in records} for way in WAYS)  # type: ignore[arg-type]
-    for one in records:
-        assert {other for other in records if other in down[one]} == {other for other in records if one in up[other]}
-
-
-def test_a_late_packing_puts_its_content_inside(store: Store) -> None:
-    net = Network()
-    net.material("A")
-    net.act("ship", 5, "BOX")
-    net.pack("unpack", 9, "BOX", ["A"], out=True)
-    land(store, net.claims)
-    before = lineage(view(store), [rid("object", "A")])
-    assert rid("event", "ship") in before.records
-    late = Network()
-    late.pack("pack", 7, "BOX", ["A"])
-    land(store, late.claims, load="late")
-    assert rid("event", "ship") not in lineage(view(store), [rid("object", "A")]).records
-    assert rid("event", "ship") in lineage(view(store, as_of=1), [rid("object", "A")]).records
-
-
-def test_an_unpacking_of_another_content_does_not_end_a_stay(store: Store) -> None:
-    net = Network()
-    net.pack("pack", 1, "BOX", ["A", "B"])
-    net.pack("unpack-b", 2, "BOX", ["B"], out=True)
-    net.act("ship", 3, "BOX")
-    net.pack("unpack-a", 4, "BOX", ["A"], out=True)
-    net.act("later", 5, "BOX")
-    land(store, net.claims)
-    events = {
-        name for name in ("ship", "later", "unpack-b") if rid("event", name) in lineage(view(store), [rid("object", "A")]).records
-    }
-    assert events == {"ship", "unpack-b"}
-
-
-def test_nested_containers_share_what_happened_while_inside(store: Store) -> None:
-    net = Network()
-    net.pack("in-rack", 1, "RACK", ["BAG"])
-    net.act("before", 2, "DEWAR")
-    net.pack("in-dewar", 3, "DEWAR", ["RACK"])
-    net.act("during", 4, "DEWAR")
-    net.pack("emptied", 5, "DEWAR", [], out=True)
-    net.act("after", 6, "DEWAR")
-    net.pack("out-rack", 7, "RACK", ["BAG"], out=True)
-    land(store, net.claims)
-    found = lineage(view(store), [rid("object", "BAG")]).records
-    assert {n for n in ("before", "during", "emptied", "after") if rid("event", n) in found} == {"during", "emptied"}
-    assert rid("object", "BAG") in lineage(view(store), [rid("object", "DEWAR")]).records
+from tests.networks import FEW, WAYS, Network, at, everything, example, ids_of, land, networks, rid
 
 
 def test_as_of_each_commit_the_answers_are_those_given_then(store: Store) -> None:
-    claims = _example(3)
+    claims = example(3)
     given_then = []
     for number in range(0, len(claims), 9):
         land(store, claims[number : number + 9], load=f"load-{number}")
@@ -233,7 +34,7 @@ def test_as_of_each_commit_the_answers_are_those_given_then(store: Store) -> Non
 
 
 def test_what_was_said_before_is_unchanged_and_writes_nothing(store: Store) -> None:
-    claims = _example(1)
+    claims = example(1)
     land(store, claims)
     head = store.head()
     [again] = land(store, claims[::-1], load="again")
@@ -365,28 +166,12 @@ def test_identifiers_are_found_by_what_a_viewer_may_see(store: Store) -> None:
 
 
 def test_relations_come_in_ascending_order(store: Store) -> None:
-    claims = _example(2)
+    claims = example(2)
     land(store, claims)
     for way in WAYS:
         found = store.neighbours(ids_of(claims), way, ("SUBJECT_OF", "OUTPUT", "INPUT_TO", "SAME_AS"), everything(store))  # type: ignore[arg-type]
         assert [edge[:4] for edge in found] == sorted(edge[:4] for edge in found)
         assert len(found) == len(set(found)) > 20
-
-
-def test_a_period_leaves_out_only_what_cannot_have_happened_in_it(store: Store) -> None:
-    claims = _example(5)
-    land(store, claims)
-    objects = [record for record in ids_of(claims) if record.startswith("object-")]
-    whole = set(store.neighbours(objects, "down", ("SUBJECT_OF",), everything(store)))
-    first, last = times.span(at(3))[0], times.span(at(5))[0]
-    part = set(store.neighbours(objects, "down", ("SUBJECT_OF",), everything(store), (first, last)))
-    assert part <= whole
-    spans = {record: view(store).record(record).span for record in {edge.target for edge in whole}}
-    for edge in whole - part:
-        span = spans[edge.target]
-        assert edge.role != "content"
-        assert span is not None
-        assert span[1] < first or span[0] > last
 
 
 def test_writers_at_the_same_time_both_land(store: Store) -> None:
@@ -428,7 +213,7 @@ def test_a_deadline_stops_the_work_in_the_store(store: Store) -> None:
 
 def test_rebuilding_makes_the_same_rows_again(store: Store) -> None:
     for seed in range(3):
-        land(store, _example(seed), load=str(seed))
+        land(store, example(seed), load=str(seed))
     rows = list(store.projection())
     store.rebuild()
     assert list(store.projection()) == rows
@@ -437,7 +222,7 @@ def test_rebuilding_makes_the_same_rows_again(store: Store) -> None:
 
 def test_a_copy_has_the_same_commits_digest_and_rows(store: Store, fresh: Callable[[], Store]) -> None:
     for seed in range(3):
-        land(store, _example(seed), load=str(seed))
+        land(store, example(seed), load=str(seed))
     other = fresh()
     assert copy(store, other) == store.head()
     assert list(other.commits()) == list(store.commits())
@@ -464,11 +249,26 @@ def test_an_open_load_is_told_until_it_is_closed(store: Store) -> None:
     net = Network()
     net.material("A")
     net.material("B")
-    from graph.store import Batch
-
     store.apply(Batch(net.claims[:1], "f", "0", "load", "key", times.now(), "tester"))
     assert [commit.load_id for commit in store.open_loads()] == ["load"]
     assert lineage(view(store), [rid("object", "A")]).completeness.reasons == ("LOAD_IN_PROGRESS",)
     store.apply(Batch(net.claims[1:], "f", "0", "load", "key", times.now(), "tester", opened=True, closes=True))
     assert store.open_loads() == []
     assert lineage(view(store), [rid("object", "A")]).completeness.whole
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 1.0), (True, 1)])
+def test_values_that_only_python_holds_equal_stand_alike_in_either_order(
+    store: Store, fresh: Callable[[], Store], one: Any, other: Any
+) -> None:
+    moment = times.now()
+    digests = []
+    for graph, values in ((store, (one, other)), (fresh(), (other, one))):
+        for number, value in enumerate(values):
+            net = Network()
+            net.say("object", "A", "Material", recorded=5, **{"x:n": value})
+            land(graph, net.claims, load=str(number), moment=moment)
+        head = graph.head()
+        assert head is not None
+        digests.append(head.digest)
+    assert digests[0] == digests[1]

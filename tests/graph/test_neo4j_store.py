@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from graph.copying import copy
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.model import RELATIONS
 from graph.neo4j_store import Neo4jStore
+from graph.replay import with_claims
 from graph.sqlite_store import SqliteStore
-from graph.store import SCHEMA_VERSION, Deadline, Direction, Scope, Store
+from graph.store import SCHEMA_VERSION, Batch, Deadline, Direction, Scope, Store
 from tests.networks import BASE, HOUR, Network, at, land, rid
 
 pytestmark = pytest.mark.neo4j
@@ -268,7 +270,7 @@ def test_a_value_that_neo4j_has_no_type_for_is_shown_as_text(store: Neo4jStore) 
 def test_the_walk_is_pruned_breadth_first(store: Neo4jStore, past: bool, restricted: bool) -> None:
     statement = f"EXPLAIN {q.reach(True, past, restricted)}"
     with store._driver.session() as session:
-        plan = session.run(statement, ids=["x", "y"], limit=5, commit=1, stewards=["H"]).consume().plan
+        plan = session.run(statement, ids=["x", "y"], limit=5, ahead=5, commit=1, stewards=["H"]).consume().plan
     assert "VarLengthExpand(Pruning,BFS,All)" in set(_operators(plan))
 
 
@@ -322,6 +324,34 @@ def test_a_reader_of_an_older_commit_does_not_see_what_a_writer_announced(store:
         for way in WAYS:
             _same_walk(reader.reach(roots, way, scope, 1000), other.reach(roots, way, scope, 1000))
     other_reader.close()
+
+
+def test_a_reader_beside_a_writer_sees_every_commit_whole_and_nothing_after_it(store: Neo4jStore) -> None:
+    source = SqliteStore(":memory:")
+    for seed in range(3):
+        for number, claims in enumerate(told(seed)):
+            land(source, claims, load=f"{seed}-{number}", size=25)
+    batches = [Batch.of(commit, claims) for commit, claims in with_claims(source)]
+    store.apply(batches[0])
+    writer = threading.Thread(target=lambda: [store.apply(batch) for batch in batches[1:]])
+    writer.start()
+    ids = sorted({record for batch in batches for claim in batch.claims for record in claim.names})
+    seen = set()
+    with closing(Neo4jStore(store.uri)) as reader:
+        while writer.is_alive():
+            scope = now(reader)
+            seen.add(scope.commit)
+            assert reader.neighbours(ids, "up", list(RELATIONS), scope) == source.neighbours(ids, "up", list(RELATIONS), scope)
+            _same_walk(reader.reach(ids[:9], "down", scope, 1000), source.reach(ids[:9], "down", scope, 1000))
+            assert _words(reader, ids, scope) == _words(source, ids, scope)
+    writer.join()
+    assert len(seen) > 3
+    assert store.head() == source.head()
+
+
+def _words(store: Store, ids: list[str], scope: Scope) -> list[Any]:
+    """What stands, but for the hint that anybody ever joined an id, which knows later commits."""
+    return [(state.record, state.steward, state.standing, state.key) for state in store.get(ids, scope)]
 
 
 def test_a_writer_killed_after_its_announcement_changes_no_answer(store: Neo4jStore) -> None:

@@ -42,18 +42,18 @@ MUTANTS = (
         "(named or not self._contents[event])",
         "True",
     ),
-    Mutant("a relation is written once too often", "graph/ledger.py", "[edge for edge in edges if edge not in old_edges]", "edges"),
+    Mutant("a relation is written once too often", "graph/ledger.py", "_without(edges, old_edges)", "edges"),
     Mutant(
         "a relation is lost on reload",
         "graph/ledger.py",
-        "result.edges_closed += [edge for edge in old_edges if edge not in edges]",
+        "result.edges_closed += _without(old_edges, edges)",
         "result.edges_closed += old_edges",
     ),
     Mutant(
         "the walk goes the wrong way",
         "graph/sqlite_store.py",
-        'near = "dst" if direction == "up" else "src"',
-        'near = "src" if direction == "up" else "dst"',
+        'near, far = ("dst", "src") if direction == "up" else ("src", "dst")\n        stop',
+        'near, far = ("src", "dst") if direction == "up" else ("dst", "src")\n        stop',
     ),
     Mutant("a conflict is swallowed", "graph/ledger.py", 'verdicts[index] = "conflict"', 'verdicts[index] = "added"'),
     Mutant(
@@ -90,6 +90,12 @@ MUTANTS = (
     ),
     Mutant("a two-fold time is taken for agreed", "graph/sqlite_hints.py", "if len(spans) == 1 else [None]", "if True else [None]"),
     Mutant("the smallest steward speaks first whoever answers", "graph/record.py", "(steward not in first, steward)", "steward"),
+    Mutant(
+        "neighbours are looked up the wrong way",
+        "graph/sqlite_store.py",
+        'near, far = ("dst", "src") if direction == "up" else ("src", "dst")\n        ends',
+        'near, far = ("src", "dst") if direction == "up" else ("dst", "src")\n        ends',
+    ),
     Mutant("a load never ends", "graph/ledger.py", "closes=batch.closes", "closes=False"),
 )
 

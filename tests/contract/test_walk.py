@@ -1,0 +1,200 @@
+"""Walks and containment, held against an independent oracle, on every store."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graph import times, walk
+from graph.claims import Claim
+from graph.store import Scope, Store
+from graph.view import view
+from queries.lineage import lineage
+from tests.contract.oracle import ALWAYS, NEVER, Facts
+from tests.networks import FEW, WAYS, Network, at, everything, example, ids_of, land, networks, rid
+
+
+def test_a_chain_of_sixty_steps_is_walked_to_its_end(store: Store) -> None:
+    net = Network()
+    for n in range(60):
+        net.step(f"S{n}", n, [f"object/M{n}"], [f"object/M{n + 1}"])
+    land(store, net.claims)
+    found = lineage(view(store), [rid("object", "M60")])
+    assert found.completeness.total == 121
+    assert found.completeness.depth_reached == 60
+    shallow = lineage(view(store), [rid("object", "M60")], depth=3)
+    assert (shallow.completeness.total, shallow.completeness.reasons) == (7, ("DEPTH",))
+
+
+def test_a_dense_diamond_is_walked_once_a_node(store: Store) -> None:
+    net = Network()
+    layers, width = 8, 4
+    for layer in range(layers):
+        inputs = [f"object/L{layer}-{n}" for n in range(width)]
+        outputs = [f"object/L{layer + 1}-{n}" for n in range(width)]
+        for n in range(width):
+            net.step(f"S{layer}-{n}", layer, inputs, [outputs[n]])
+    land(store, net.claims)
+    found = store.reach([rid("object", f"L{layers}-0")], "up", everything(store), 10_000)
+    assert len(found.walked) == layers * width + (layers - 1) * width + 1 + 1
+    assert len(found.edges) == len(set(found.edges))
+
+
+def test_a_cycle_is_walked_once(store: Store) -> None:
+    net = Network()
+    net.step("S1", 1, ["object/A"], ["object/B"])
+    net.step("S2", 2, ["object/B"], ["object/A"])
+    land(store, net.claims)
+    for name in ("A", "B"):
+        for way in WAYS:
+            assert lineage(view(store), [rid("object", name)], way).completeness.total == 4
+
+
+def test_a_person_ends_the_walk_unless_it_is_the_root(store: Store) -> None:
+    net = Network()
+    net.step("earlier", 1, ["object/OLD"], ["person/P"])
+    net.step("collect", 2, ["person/P"], ["object/A"])
+    land(store, net.claims)
+    assert rid("object", "OLD") not in lineage(view(store), [rid("object", "A")]).records
+    assert rid("object", "OLD") in lineage(view(store), [rid("person", "P")]).records
+
+
+def test_too_many_records_are_told_as_a_limit(store: Store) -> None:
+    net = Network()
+    for n in range(20):
+        net.step(f"S{n}", n, [f"object/M{n}"], [f"object/M{n + 1}"])
+    land(store, net.claims)
+    found = lineage(view(store), [rid("object", "M20")], limit=10)
+    assert found.completeness.truncated
+    assert found.completeness.reasons == ("RECORDS",)
+
+
+@FEW
+@given(data=st.data(), claims=networks())
+def test_the_walk_is_reachability_and_the_stores_shortcut_equals_it(
+    data: st.DataObject, claims: list[Claim], fresh: Callable[[], Store]
+) -> None:
+    _walk_is_reachability(fresh(), claims, data.draw(st.sampled_from(WAYS)), data.draw(st.sampled_from([None, "H", "B"])))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_walk_is_reachability_on_every_store(store: Store, seed: int) -> None:
+    claims = example(seed)
+    for steward in (None, "H"):
+        _walk_is_reachability(store, claims, WAYS[seed % 2], steward)
+
+
+def _walk_is_reachability(store: Store, claims: list[Claim], way: str, steward: str | None) -> None:
+    moment = times.now()
+    if store.head() is None:
+        half = len(claims) // 2
+        for number, part in enumerate((claims[:half], claims[half:])):
+            land(store, part, moment=moment, load=str(number))
+    stewards = None if steward is None else frozenset((steward,))
+    scope = Scope(everything(store).commit, stewards)
+    facts = Facts(claims, moment, None if steward is None else {steward})
+    for record in ids_of(claims):
+        found = store.reach([record], way, scope, 10_000)  # type: ignore[arg-type]
+        reference = walk.reach(store, [record], way, scope, 10_000)  # type: ignore[arg-type]
+        assert found.walked == reference.walked
+        assert set(found.edges) == set(reference.edges)
+        assert {facts.named(r) for r in found.walked} == facts.walked(facts.named(record), way)
+
+
+@FEW
+@given(claims=networks())
+def test_containment_is_what_a_brute_force_reading_finds(claims: list[Claim], fresh: Callable[[], Store]) -> None:
+    _containment_is_brute_force(fresh(), claims)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_containment_is_the_same_on_every_store(store: Store, seed: int) -> None:
+    _containment_is_brute_force(store, example(seed))
+
+
+def _containment_is_brute_force(store: Store, claims: list[Claim]) -> None:
+    moment = times.now()
+    land(store, claims, moment=moment)
+    facts = Facts(claims, moment)
+    seen = view(store)
+    for record in sorted({facts.named(r) for r in ids_of(claims) if r.startswith("object-")}):
+        found = lineage(seen, [record])
+        stays = {
+            (r.target, NEVER if r.start is None else r.start, ALWAYS if r.end is None else r.end)
+            for r in found.relations
+            if r.type == "CONTAINED_IN" and r.source == record
+        }
+        assert stays == {stay for stay in facts.stays(record) if stay[1] < stay[2]}
+
+
+@FEW
+@given(claims=networks())
+def test_down_is_the_exact_mirror_of_up(claims: list[Claim], fresh: Callable[[], Store]) -> None:
+    store = fresh()
+    land(store, claims)
+    seen = view(store)
+    records = sorted({record for text in ids_of(claims) for record in seen.find(text)})
+    up, down = ({record: set(lineage(seen, [record], way).records) for record in records} for way in WAYS)  # type: ignore[arg-type]
+    for one in records:
+        assert {other for other in records if other in down[one]} == {other for other in records if one in up[other]}
+
+
+def test_a_late_packing_puts_its_content_inside(store: Store) -> None:
+    net = Network()
+    net.material("A")
+    net.act("ship", 5, "BOX")
+    net.pack("unpack", 9, "BOX", ["A"], out=True)
+    land(store, net.claims)
+    before = lineage(view(store), [rid("object", "A")])
+    assert rid("event", "ship") in before.records
+    late = Network()
+    late.pack("pack", 7, "BOX", ["A"])
+    land(store, late.claims, load="late")
+    assert rid("event", "ship") not in lineage(view(store), [rid("object", "A")]).records
+    assert rid("event", "ship") in lineage(view(store, as_of=1), [rid("object", "A")]).records
+
+
+def test_an_unpacking_of_another_content_does_not_end_a_stay(store: Store) -> None:
+    net = Network()
+    net.pack("pack", 1, "BOX", ["A", "B"])
+    net.pack("unpack-b", 2, "BOX", ["B"], out=True)
+    net.act("ship", 3, "BOX")
+    net.pack("unpack-a", 4, "BOX", ["A"], out=True)
+    net.act("later", 5, "BOX")
+    land(store, net.claims)
+    events = {
+        name for name in ("ship", "later", "unpack-b") if rid("event", name) in lineage(view(store), [rid("object", "A")]).records
+    }
+    assert events == {"ship", "unpack-b"}
+
+
+def test_nested_containers_share_what_happened_while_inside(store: Store) -> None:
+    net = Network()
+    net.pack("in-rack", 1, "RACK", ["BAG"])
+    net.act("before", 2, "DEWAR")
+    net.pack("in-dewar", 3, "DEWAR", ["RACK"])
+    net.act("during", 4, "DEWAR")
+    net.pack("emptied", 5, "DEWAR", [], out=True)
+    net.act("after", 6, "DEWAR")
+    net.pack("out-rack", 7, "RACK", ["BAG"], out=True)
+    land(store, net.claims)
+    found = lineage(view(store), [rid("object", "BAG")]).records
+    assert {n for n in ("before", "during", "emptied", "after") if rid("event", n) in found} == {"during", "emptied"}
+    assert rid("object", "BAG") in lineage(view(store), [rid("object", "DEWAR")]).records
+
+
+def test_a_period_leaves_out_only_what_cannot_have_happened_in_it(store: Store) -> None:
+    claims = example(5)
+    land(store, claims)
+    objects = [record for record in ids_of(claims) if record.startswith("object-")]
+    whole = set(store.neighbours(objects, "down", ("SUBJECT_OF",), everything(store)))
+    first, last = times.span(at(3))[0], times.span(at(5))[0]
+    part = set(store.neighbours(objects, "down", ("SUBJECT_OF",), everything(store), (first, last)))
+    assert part <= whole
+    spans = {record: view(store).record(record).span for record in {edge.target for edge in whole}}
+    for edge in whole - part:
+        span = spans[edge.target]
+        assert edge.role != "content"
+        assert span is not None
+        assert span[1] < first or span[0] > last

@@ -1,0 +1,118 @@
+"""A recall finds every material, dose and person reached, who has each now, and never shows a part as if it were all."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from graph.sqlite_store import SqliteStore
+from graph.store import Store
+from graph.view import view
+from queries.recall import Reached, recall
+from tests.networks import Network, at, land, rid
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """An empty graph in memory."""
+    opened = SqliteStore(":memory:")
+    yield opened
+    opened.close()
+
+
+def handoff(net: Network, name: str, subject: str, **moments: str) -> None:
+    """The blood centre gives to the hospital by a carrier."""
+    net.say("event", name, "Handoff", **moments)
+    for type_, party in (("FROM", "CENTRE"), ("CARRIED_BY", "CARRIER"), ("TO", "HOSPITAL")):
+        net.relate(type_, f"event/{name}", f"organization/{party}")
+    net.relate("SUBJECT_OF", f"object/{subject}", f"event/{name}")
+
+
+def test_a_bad_lot_reaches_materials_doses_and_persons(store: Store) -> None:
+    net = Network()
+    net.material("LOT", type="vector_lot")
+    net.material("CELLS", type="intermediate")
+    for name in ("D1", "D2"):
+        net.material(name, type="dose")
+    net.say("person", "P", "Person")
+    net.step("transduce", 1, ["object/LOT"], ["object/CELLS"])
+    net.step("fill", 2, ["object/CELLS"], ["object/D1", "object/D2"])
+    net.step("infuse", 3, ["object/D1"], ["person/P"], type="infusion")
+    land(store, net.claims)
+    found = recall(view(store), [rid("object", "LOT")])
+    assert found.reached == Reached(materials=4, doses=2, persons=1)
+    assert found.custodian[rid("object", "D1")] == rid("person", "P")
+    assert found.status[rid("object", "D1")] == "infused"
+    assert found.status[rid("object", "LOT")] == "used"
+
+
+@pytest.mark.parametrize(
+    ("moments", "custodian", "status"),
+    [
+        ({"released_at": at(1)}, "CENTRE", "in_transit"),
+        ({"released_at": at(1), "picked_up_at": at(2)}, "CARRIER", "in_transit"),
+        ({"released_at": at(1), "picked_up_at": at(2), "delivered_at": at(3)}, "CARRIER", "in_transit"),
+        ({"released_at": at(1), "picked_up_at": at(2), "accepted_at": at(4)}, "HOSPITAL", "accepted"),
+        ({"released_at": at(1), "picked_up_at": at(2), "refused_at": at(4)}, "CARRIER", "refused"),
+    ],
+)
+def test_custody_is_with_the_giver_until_picked_up_and_with_the_taker_once_accepted(
+    store: Store, moments: dict[str, str], custodian: str, status: str
+) -> None:
+    net = Network()
+    net.material("BAG")
+    handoff(net, "H1", "BAG", **moments)
+    land(store, net.claims)
+    found = recall(view(store), [rid("object", "BAG")])
+    assert found.custodian[rid("object", "BAG")] == rid("organization", custodian)
+    assert found.status[rid("object", "BAG")] == status
+
+
+def test_a_box_that_is_handed_over_takes_the_custody_of_its_content_with_it(store: Store) -> None:
+    net = Network()
+    net.material("BAG")
+    net.pack("in", 0, "BOX", ["BAG"])
+    handoff(net, "H1", "BOX", released_at=at(1), accepted_at=at(4))
+    land(store, net.claims)
+    assert recall(view(store), [rid("object", "BAG")]).custodian[rid("object", "BAG")] == rid("organization", "HOSPITAL")
+
+
+def test_the_last_event_in_time_tells_whatever_came_last_into_the_graph(store: Store) -> None:
+    net = Network()
+    net.material("BAG", status="stated")
+    net.act("thaw", 9, "BAG", type="thaw")
+    net.act("freeze", 3, "BAG", type="cryopreservation")
+    net.act("undated", None, "BAG", type="discard")
+    land(store, net.claims)
+    assert recall(view(store), [rid("object", "BAG")]).status[rid("object", "BAG")] == "thawed"
+
+
+def test_where_no_event_tells_the_status_is_the_stated_one(store: Store) -> None:
+    net = Network()
+    net.material("BAG", status="quarantined")
+    land(store, net.claims)
+    assert recall(view(store), [rid("object", "BAG")]).status[rid("object", "BAG")] == "quarantined"
+
+
+def test_a_recall_of_a_donor_and_of_a_handoff_reach_what_came_after(store: Store) -> None:
+    net = Network()
+    net.say("person", "DONOR", "Person")
+    net.material("BAG")
+    net.material("DOSE", type="dose")
+    net.step("collect", 0, ["person/DONOR"], ["object/BAG"])
+    handoff(net, "H1", "BAG", released_at=at(1))
+    net.step("make", 5, ["object/BAG"], ["object/DOSE"])
+    land(store, net.claims)
+    for root in (rid("person", "DONOR"), rid("event", "H1")):
+        reached = recall(view(store), [root]).reached
+        assert reached is not None
+        assert reached.doses == 1
+
+
+def test_a_part_is_never_counted_as_if_it_were_all(store: Store) -> None:
+    net = Network()
+    for n in range(20):
+        net.step(f"S{n}", n, [f"object/M{n}"], [f"object/M{n + 1}"])
+    land(store, net.claims)
+    found = recall(view(store), [rid("object", "M0")], limit=10)
+    assert found.lineage.completeness.reasons == ("RECORDS",)
+    assert found.reached is None
