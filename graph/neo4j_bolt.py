@@ -67,16 +67,8 @@ class Bolt:
         """All rows of a read that is ended in the server when its deadline is over or cancelled: `DeadlineExceeded`.
 
         The server has the time left as the transaction's timeout too, for a client that dies."""
-        deadline.check()
-        try:
-            with self._watch.over(deadline) as tag, self._session(READ_ACCESS) as session:
-                seconds = min(max(deadline.remaining(), 0.001), _LONGEST)
-                query = Query(statement, metadata={"veintrace": tag}, timeout=seconds)
-                rows = session.run(query, **parameters).values()
-        except (Neo4jError, DriverError) as error:
-            if deadline.over() or "TransactionTimedOut" in (getattr(error, "code", None) or ""):
-                raise DeadlineExceeded(deadline.seconds) from None
-            raise self._unavailable(error) from None
+        with self._errors(deadline), self._limits(deadline) as limits, self._session(READ_ACCESS) as session:
+            rows = session.run(Query(statement, **limits), **parameters).values()
         deadline.check()
         return rows
 
@@ -86,9 +78,14 @@ class Bolt:
             session.run(statement, **parameters).consume()
 
     @contextmanager
-    def writing(self) -> Iterator[Run]:
-        """One write transaction: committed at the end, rolled back on any error."""
-        with self._errors(), self._session(WRITE_ACCESS) as session, session.begin_transaction() as transaction:
+    def writing(self, deadline: Deadline | None = None) -> Iterator[Run]:
+        """One write transaction: committed at the end, rolled back on any error; with a deadline it is ended as a read is."""
+        with (
+            self._errors(deadline),
+            self._limits(deadline) as limits,
+            self._session(WRITE_ACCESS) as session,
+            session.begin_transaction(**limits) as transaction,
+        ):
 
             def run(statement: str, **parameters: Any) -> list[list[Any]]:
                 return transaction.run(statement, **parameters).values()
@@ -96,16 +93,29 @@ class Bolt:
             yield run
             transaction.commit()
 
+    @contextmanager
+    def _limits(self, deadline: Deadline | None) -> Iterator[dict[str, Any]]:
+        """How a transaction is told of its deadline, while the deadline is watched."""
+        if deadline is None:
+            yield {}
+            return
+        deadline.check()
+        with self._watch.over(deadline) as tag:
+            yield {"metadata": {"veintrace": tag}, "timeout": min(max(deadline.remaining(), 0.001), _LONGEST)}
+
     def _session(self, access: str) -> Session:
         return self.driver.session(
             database=self._database, default_access_mode=access, fetch_size=-1, bookmark_manager=self._bookmarks
         )
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, deadline: Deadline | None = None) -> Iterator[None]:
         try:
             yield
         except (Neo4jError, DriverError) as error:
+            timed_out = "TransactionTimedOut" in (getattr(error, "code", None) or "")
+            if deadline is not None and (deadline.over() or timed_out):
+                raise DeadlineExceeded(deadline.seconds) from None
             raise self._unavailable(error) from None
 
     def _unavailable(self, error: Exception) -> StoreUnavailable:

@@ -12,7 +12,8 @@ have the properties of a record that are hints and no values:
 
 Neo4j reads what is committed, not a snapshot, and even a commit becomes visible piece by piece. So writers, who take
 turns by a lock on `:_Graph`, tell readers on `:_Notice` before (`next`) and after (`head`) each commit, and count `era`
-up when a rebuild begins (odd) and ends (even). A statement returns the notice read after its rows, in one row.
+up when a rebuild begins (odd) and ends (even). A statement returns the notice read after its rows: what was read stands
+if it is the notice known before, and no commit was under way.
 """
 
 from graph.model import MODELS
@@ -37,16 +38,17 @@ CREATE = (
     "MERGE (g:_Graph {name: 'veintrace'}) ON CREATE SET g.schema = $schema, g.head = 0, g.claims = 0"
     " MERGE (w:_Notice {name: 'veintrace'}) ON CREATE SET w.head = 0, w.next = 0, w.era = 0"
 )
-STATUS = "MATCH (g:_Graph {name: 'veintrace'}), (w:_Notice {name: 'veintrace'}) RETURN g.schema, g.head, w.head, w.era"
+STATUS = "MATCH (g:_Graph {name: 'veintrace'}), (w:_Notice {name: 'veintrace'}) RETURN g.schema, g.head, w.head, w.next, w.era"
 LOCK = (
     "MATCH (g:_Graph {name: 'veintrace'}) SET g.lock = randomUUID() WITH g"
-    " MATCH (w:_Notice {name: 'veintrace'}) RETURN g.head, g.claims, w.head, w.era"
+    " MATCH (w:_Notice {name: 'veintrace'}) RETURN g.head, g.claims, w.head, w.next, w.era"
 )
 ANNOUNCE = "MATCH (w:_Notice {name: 'veintrace'}) SET w.next = $number"
 PUBLISH = (
     "MATCH (w:_Notice {name: 'veintrace'}) SET w.lock = $number WITH w"
     " SET w.head = CASE WHEN w.head < $number THEN $number ELSE w.head END"
 )
+SETTLE = "MATCH (w:_Notice {name: 'veintrace'}) SET w.next = $number, w.head = $number"
 ERA = "MATCH (w:_Notice {name: 'veintrace'}) SET w.era = $era"
 CLEAR = (
     "MATCH (s:_State) CALL (s) { DELETE s } IN TRANSACTIONS OF 10000 ROWS",
@@ -107,11 +109,11 @@ def stands(name: str, restricted: bool, past: bool = True) -> str:
 
 
 def answer(body: str, rows: str) -> str:
-    """The statement that returns `(rows, next, era)`: what `body` matches, collected as `rows` says, then the notice.
+    """The statement that returns `(rows, head, next, era)`: what `body` matches, collected as `rows` says, then the notice.
 
     Collecting is a barrier: the notice is read when every row has been. And one long row costs the driver half of what
     many short ones do."""
-    return f"{body} WITH {rows} AS rows MATCH (w:_Notice {{name: 'veintrace'}}) RETURN rows, w.next, w.era"
+    return f"{body} WITH {rows} AS rows MATCH (w:_Notice {{name: 'veintrace'}}) RETURN rows, w.head, w.next, w.era"
 
 
 EDGE = (
@@ -199,15 +201,16 @@ def _walked(name: str, up: bool, past: bool, restricted: bool) -> str:
 
 def reach(up: bool, past: bool, restricted: bool) -> str:
     """The walk of a genealogy in one statement: variable-length with the conditions inside and distinct ends, which the
-    planner prunes breadth-first (of each start by itself); then the relations of the ids walked.
+    planner prunes breadth-first; then the relations of the ids walked. Each start is walked by itself: of several the
+    planner of 5.26 prunes too, but then leaves out the DISTINCT over all.
 
     Rows are `[edges, ids, states]`: read ahead, what is said of the ids walked where these are no more than `$ahead`."""
     names = types(_WALKED, past)
     left, right = ("<-", "-") if up else ("-", "->")
     body = (
-        f"MATCH (n:Record) WHERE n.id IN $ids"
+        f"MATCH (n:Record) WHERE n.id IN $ids CALL (n) {{"
         f" MATCH (n){left}[f:{names}*0..]{right}(m) WHERE all(x IN f WHERE {_walked('x', up, past, restricted)})"
-        f" WITH DISTINCT m LIMIT $limit WITH collect(m) AS found"
+        f" RETURN DISTINCT m LIMIT $limit }} WITH collect(DISTINCT m) AS found"
         f" CALL (found) {{ UNWIND found AS m MATCH (m){left}[r:{names}]{right}() WHERE {_walked('r', up, past, restricted)}"
         f" RETURN collect({EDGE}) AS edges }}"
         f" WITH edges, CASE WHEN size(found) <= $ahead THEN [m IN found | m.id] ELSE [] END AS ids"

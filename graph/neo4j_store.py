@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from time import sleep
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ _PAGE = 5_000
 _SLICE = 5_000
 _AHEAD = 1_000
 """The states of so many walked ids are read along with the walk."""
+_TRIES, _PAUSE = 6, 0.01
 _FEW = 16
 """Up to so many starts are walked in one statement, which walks each start by itself; more go a generation at a time."""
 
@@ -34,8 +36,7 @@ class Neo4jStore:
         self._bolt = Bolt(uri)
         self._driver = self._bolt.driver
         self._aheads = Aheads()
-        self._announced = 0
-        self._era = 0
+        self._notice = (0, 0, 0)
         try:
             self._prepare(create)
         except BaseException:
@@ -54,10 +55,11 @@ class Neo4jStore:
             self._bolt.run("CALL db.awaitIndexes(60)")
             self._bolt.run(q.CREATE, schema=SCHEMA_VERSION)
             rows = self._bolt.rows(q.STATUS)
-        schema, head, told, self._era = rows[0]
+        schema, head, told, announced, era = rows[0]
         if schema > SCHEMA_VERSION:
             raise SchemaTooNew(schema, SCHEMA_VERSION)
-        if told < head:  # a writer is between its commit and the notice, or died there
+        self._notice = (told, announced, era)
+        if not era % 2 and not head == told == announced:  # a writer is about to commit, or died there
             with self._locked():
                 pass
 
@@ -67,21 +69,21 @@ class Neo4jStore:
     # -- writing
 
     @contextmanager
-    def _locked(self, era: int | None = None) -> Iterator[tuple[Run, int]]:
+    def _locked(self, era: int | None = None, deadline: Deadline | None = None) -> Iterator[tuple[Run, int]]:
         """One write transaction that has the turn among writers; gives a runner and the number of claims in the log.
 
         `era` is that of the rebuild whose turn it is; without it a graph that is being rebuilt is refused."""
-        with self._bolt.writing() as run:
+        with self._bolt.writing(deadline) as run:
             rows = run(q.LOCK)
             if not rows:
                 raise self._gone()
-            head, claims, told, current = rows[0]
+            head, claims, told, announced, current = rows[0]
             if era is not None and current != era:
                 raise StoreUnavailable(f"another rebuild of the graph at {self.uri} has begun; leave it to that one")
             if era is None and current % 2:
                 raise self._unbuilt()
-            if told < head:
-                self._bolt.run(q.PUBLISH, number=head)
+            if not head == told == announced:  # the writer before died on its way
+                self._bolt.run(q.SETTLE, number=head)
             yield run, claims
 
     def _gone(self) -> StoreUnavailable:
@@ -98,15 +100,15 @@ class Neo4jStore:
             plan = ledger.plan(batch, writer)
             commit = plan.applied.commit
             if commit is not None:
-                self._bolt.run(q.ANNOUNCE, number=commit.number)
                 writer.write(plan, claims)
+                self._bolt.run(q.ANNOUNCE, number=commit.number)
         if commit is not None:
             self._bolt.run(q.PUBLISH, number=commit.number)
         return plan.applied
 
     def rebuild(self, progress: Progress | None = None) -> None:
         with self._bolt.writing() as run:
-            [[_, _, _, current]] = run(q.LOCK)
+            [[_, _, _, _, current]] = run(q.LOCK)
             era = current + 1 + current % 2
             run(q.ERA, era=era)
         for statement in q.CLEAR:
@@ -174,21 +176,26 @@ class Neo4jStore:
     def _answer(self, scope: Scope, statement: Callable[[bool], str], **parameters: Any) -> list[list[Any]]:
         """All rows of a `neo4j_cypher.answer` at the scope's commit.
 
-        `statement` is asked for the present, which needs no conditions; and where a later commit was announced before
-        the answer was complete, for the past. An answer over the begin or end of a rebuild is asked for again."""
-        while True:
-            present = scope.commit >= self._announced
-            told = self._log(scope, statement(not present), **parameters)
+        `statement` is asked for the present, which needs no conditions, or where a later commit was announced for the
+        past. What was read while a commit became visible, or over the begin or end of a rebuild, is read again; and when
+        writers leave no gap, in turn with them."""
+        for _ in range(_TRIES):
+            before = self._notice
+            told = self._log(scope, statement(max(before[:2]) > scope.commit), **parameters)
             if not told:
                 raise self._gone()
-            rows: list[list[Any]]
-            rows, announced, era = told[0]
-            self._announced = max(self._announced, announced)
+            rows: list[list[Any]] = told[0][0]
+            head, announced, era = self._notice = (told[0][1], told[0][2], told[0][3])
             if era % 2:
                 raise self._unbuilt()
-            if era == self._era and (announced <= scope.commit or not present):
+            if head == announced and before == (head, announced, era):
                 return rows
-            self._era = era
+            if head != announced:
+                sleep(_PAUSE)
+        with self._locked(deadline=scope.deadline) as (run, _):
+            stewards = list(scope.stewards or ())
+            rows, *_ = run(statement(True), commit=scope.commit, stewards=stewards, **parameters)[0]
+        return rows
 
     def _answers(self, scope: Scope, statement: Callable[[bool], str], ids: Collection[str], **parameters: Any) -> list[list[Any]]:
         """Rows about any number of `ids` or texts, so many at a time that neither side holds too long an answer."""

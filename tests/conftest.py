@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from neo4j import GraphDatabase
 
 from api.neo4j_server import LocalNeo4j, missing_tools
-from graph.neo4j_store import Neo4jStore
 
 ROOT = Path(__file__).parents[1]
 REQUIRED = os.environ.get("VEINTRACE_REQUIRE_NEO4J") == "1"
@@ -63,8 +63,6 @@ def neo4j_uri() -> Iterator[str]:
 @pytest.fixture
 def clean_neo4j(neo4j_uri: str) -> str:
     """The address of a server whose database was emptied."""
-    store = Neo4jStore(neo4j_uri, create=True)
-    with store._driver.session() as session:
+    with GraphDatabase.driver(neo4j_uri) as driver, driver.session() as session:
         session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
-    store.close()
     return neo4j_uri

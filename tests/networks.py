@@ -34,15 +34,16 @@ class Network:
     """Claims by one or more stewards; every method states one thing and returns its id."""
 
     claims: list[Claim] = field(default_factory=list)
+    assigner: str = "NET"
 
     def say(
         self, cls: str, ident: str, kind: str | None, /, *, steward: str = "H", recorded: int | None = None, **values: Any
     ) -> str:
         """A record with values; `kind` None says nothing of it."""
-        record = rid(cls, ident)
+        record = rid(cls, ident, self.assigner)
         fields: dict[str, Any] = {"kind": kind} if kind else {}
         fields |= {f".{key}": value for key, value in values.items() if value is not None}
-        self._claim(steward, record, fields, {record: parse(ident, cls=cls, assigner="NET").text}, recorded)
+        self._claim(steward, record, fields, {record: parse(ident, cls=cls, assigner=self.assigner).text}, recorded)
         return record
 
     def _claim(self, steward: str, record: str, fields: dict[str, Any], names: dict[str, str | None], recorded: int | None) -> None:
@@ -53,8 +54,10 @@ class Network:
     ) -> None:
         """A relation between two names such as `object/A`."""
         ends = [end.split("/") for end in (source, target)]
-        ids = [rid(cls, name) for cls, name in ends]
-        names = {rid(cls, name): parse(name, cls=cls, assigner="NET").text for cls, name in ends}
+        ids = [rid(cls, name, self.assigner) for cls, name in ends]
+        names: dict[str, str | None] = {
+            rid(cls, name, self.assigner): parse(name, cls=cls, assigner=self.assigner).text for cls, name in ends
+        }
         owner, stated = relation_fields(type_, ids[0], ids[1], fields)
         self._claim(steward, owner, stated, names, recorded)
 
@@ -91,8 +94,8 @@ class Network:
 
     def retract(self, cls: str, name: str, *, steward: str = "H", recorded: int | None = None) -> None:
         """Take back all that a steward says under an id."""
-        record = rid(cls, name)
-        self._claim(steward, record, {RETRACTED: True}, {record: parse(name, cls=cls, assigner="NET").text}, recorded)
+        record = rid(cls, name, self.assigner)
+        self._claim(steward, record, {RETRACTED: True}, {record: parse(name, cls=cls, assigner=self.assigner).text}, recorded)
 
 
 def land(
@@ -111,9 +114,9 @@ def land(
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> list[Claim]:
+def networks(draw: st.DrawFn, assigner: str = "NET") -> list[Claim]:
     """Random networks: making (with cycles), acting, nested packing with and without times, joins, two stewards, corrections."""
-    net = Network()
+    net = Network(assigner=assigner)
     objects = [f"M{n}" for n in range(draw(st.integers(2, 6)))]
     containers = [f"C{n}" for n in range(draw(st.integers(1, 3)))]
     stewards = st.sampled_from(["H", "B"])

@@ -20,7 +20,7 @@ from loaders.pipeline import Options, load
 ROOT = Path(__file__).parents[1]
 COMMIT = 500
 ROWS = 10_400
-KILLS_WITHIN, KILLS_BETWEEN = 45, 5
+KILLS_WITHIN, KILLS_AT_COMMIT, KILLS_BETWEEN = 40, 5, 5
 
 CHILD = """
 import os, sys
@@ -112,18 +112,19 @@ def survives(store: Store, lines: list[str], bundle: Path, digest: str) -> None:
 
 
 def kill_points(trace: list[str]) -> list[int]:
-    """Statements to die at: most inside a transaction, some between two."""
+    """Statements to die before: most inside a transaction (its COMMIT among them), some between two."""
     within: list[int] = []
     between: list[int] = []
     inside = False
     for number, word in enumerate(trace, start=1):
-        inside = word.upper() == "BEGIN" or (inside and word.upper() not in ("COMMIT", "ROLLBACK"))
         (within if inside else between).append(number)
+        inside = word.upper() == "BEGIN" or (inside and word.upper() not in ("COMMIT", "ROLLBACK"))
     draw = random.Random(20241123)
     started = trace.index("INSERT") if "INSERT" in trace else 0
-    return draw.sample([n for n in within if n > started], KILLS_WITHIN) + draw.sample(
-        [n for n in between if n > started], KILLS_BETWEEN
-    )
+    commits = [number for number in within if trace[number - 1] == "COMMIT"]
+    others = [number for number in within if number > started and number not in commits]
+    between = [number for number in between if number > started]
+    return draw.sample(others, KILLS_WITHIN) + draw.sample(commits, KILLS_AT_COMMIT) + draw.sample(between, KILLS_BETWEEN)
 
 
 @pytest.mark.parametrize("part", range(5))

@@ -29,7 +29,7 @@ class Facts:
         self.fields = {key: value for key, (_, _, value) in best.items() if key[:2] not in gone}
         pairs = [(r, path[8:]) for (_, r, path) in self.fields if path.startswith("SAME_AS ") and path.count(" ") == 1]
         same = nx.Graph(pairs)
-        self.name = {node: min(group) for group in nx.connected_components(same) for node in group}
+        self.name: dict[str, str] = {node: min(group) for group in nx.connected_components(same) for node in group}
         self.making = nx.DiGraph()
         self.acting: set[tuple[str, str, str | None]] = set()
         for (_, record, path), value in self.fields.items():
@@ -42,7 +42,7 @@ class Facts:
             elif type_ == "OUTPUT":
                 self.making.add_edge(here, there)
             elif type_ == "SUBJECT_OF":
-                roles = {value for (_, r, p), value in self.fields.items() if r == record and p == f"{path} role"}
+                roles = {str(value) for (_, r, p), value in self.fields.items() if r == record and p == f"{path} role"}
                 self.acting.add((there, here, min(roles, default=None)))
 
     def named(self, record: str) -> str:

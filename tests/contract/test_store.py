@@ -169,7 +169,7 @@ def test_relations_come_in_ascending_order(store: Store) -> None:
     claims = example(2)
     land(store, claims)
     for way in WAYS:
-        found = store.neighbours(ids_of(claims), way, ("SUBJECT_OF", "OUTPUT", "INPUT_TO", "SAME_AS"), everything(store))  # type: ignore[arg-type]
+        found = store.neighbours(ids_of(claims), way, ("SUBJECT_OF", "OUTPUT", "INPUT_TO", "SAME_AS"), everything(store))
         assert [edge[:4] for edge in found] == sorted(edge[:4] for edge in found)
         assert len(found) == len(set(found)) > 20
 

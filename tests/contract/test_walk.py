@@ -135,7 +135,7 @@ def test_down_is_the_exact_mirror_of_up(claims: list[Claim], fresh: Callable[[],
     land(store, claims)
     seen = view(store)
     records = sorted({record for text in ids_of(claims) for record in seen.find(text)})
-    up, down = ({record: set(lineage(seen, [record], way).records) for record in records} for way in WAYS)  # type: ignore[arg-type]
+    up, down = ({record: set(lineage(seen, [record], way).records) for record in records} for way in WAYS)
     for one in records:
         assert {other for other in records if other in down[one]} == {other for other in records if one in up[other]}
 

@@ -153,6 +153,9 @@ def test_many_starts_are_walked_as_one_by_one(store: Neo4jStore) -> None:
     assert together.walked == set().union(*(found.walked for found in single))
     assert set(together.edges) == set().union(*(found.edges for found in single))
     assert store.reach(starts, "down", now(store), 50).stopped == {"RECORDS"}
+    few = store.reach(starts[:10], "down", now(store), len(together.walked))
+    assert few.stopped == frozenset()
+    assert few.walked == set().union(*(found.walked for found in single[:10]))
 
 
 def test_every_row_that_stands_or_stood_is_told_in_the_same_order(store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def store() -> Iterator[Store]:
 
 def handoff(net: Network, name: str, subject: str, **moments: str) -> None:
     """The blood centre gives to the hospital by a carrier."""
-    net.say("event", name, "Handoff", **moments)
+    net.say("event", name, "Handoff", recorded=None, **moments)
     for type_, party in (("FROM", "CENTRE"), ("CARRIED_BY", "CARRIER"), ("TO", "HOSPITAL")):
         net.relate(type_, f"event/{name}", f"organization/{party}")
     net.relate("SUBJECT_OF", f"object/{subject}", f"event/{name}")

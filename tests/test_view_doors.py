@@ -1,0 +1,135 @@
+"""Through every door a viewer is answered as if nobody else had ever loaded: bytes, exit statuses, errors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api import cli, settings
+from api.app import make_app
+from graph.sqlite_store import SqliteStore
+from graph.store import Store
+from tests.networks import Network, at, land
+
+HIDDEN = (
+    "commit",
+    "time",
+    "hash",
+    "token",
+    "number",
+    "digest",
+    "previous",
+    "asOf",
+    "as_of",
+    "loadId",
+    "sourceHash",
+    "author",
+    "claims",
+)
+"""What a restricted viewer is shown as null, or as a token, where an all-seeing one is shown a commit."""
+NAMES = (
+    "BAG",
+    "LOT",
+    "BOX",
+    "DOSE",
+    "PAT",
+    "make",
+    "secret",
+    "ship",
+    "pack",
+    "never-loaded",
+    "not an identifier\n",
+    "event-" + "0" * 32,
+)
+RECORD = """id ids kind label identifiers { scheme value assigner } steward stewards stub retracted start end
+  disagreements { field values { steward value } } evidence { source at eventId eventHash steward }"""
+ANSWER = f"""root direction events completeness {{ total depthReached truncated reasons }}
+  records {{ totalCount pageInfo {{ hasNextPage endCursor }} edges {{ cursor depth afterUse node {{ {RECORD} }} }} }}
+  relations {{ totalCount edges {{ node {{ source type target role quantity unit from to stewards }} }} }} parties {{ id }}"""
+QUERIES = (
+    f"query($id: ID!) {{ record(id: $id) {{ {RECORD} }} }}",
+    f"query($id: ID!) {{ node(id: $id) {{ {RECORD} }} }}",
+    f"query($id: ID!) {{ lineage(id: $id, direction: both) {{ {ANSWER} }} }}",
+    f"query($id: ID!) {{ recall(ids: [$id]) {{ {ANSWER} reached {{ materials doses persons }} }} }}",
+    "query($id: ID!) { history(id: $id) { totalCount edges { node { steward source at eventId record reason values } } } }",
+    f"query($id: String!) {{ find(text: $id) {{ matches {{ {RECORD} }} }} }}",
+    "query { commits { edges { node { source } } } }",
+)
+
+
+def story() -> Network:
+    """B and H tell of the same bag, box and step, agree on little, and each knows what the other does not."""
+    net = Network()
+    for steward, hour in (("H", 1), ("B", 2)):
+        net.material("BAG", steward=steward, name=f"bag of {steward}", recorded=5)
+        net.step("make", hour, ["object/BAG"], ["object/DOSE"], steward=steward, recorded=5)
+        net.relate("PERFORMED_BY", "event/make", f"organization/{steward}", steward=steward)
+    net.pack("pack", 0, "BOX", ["BAG"], steward="H")
+    net.act("ship", 1, "BOX", steward="B")
+    net.step("secret", 0, ["object/LOT", "person/PAT"], ["object/BAG"], steward="H")
+    net.relate("SAME_AS", "object/BAG", "object/LOT", steward="H")
+    net.relate("PART_OF", "organization/B", "organization/H", steward="H")
+    net.material("DOSE", steward="B", type="dose", expires_at=at(90))
+    net.retract("event", "ship", steward="H", recorded=9)
+    return net
+
+
+@pytest.fixture
+def graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The mixed graph, and one of what B alone says, each loaded in two commits."""
+    for setting in settings.SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    mixed, alone = tmp_path / "mixed.db", tmp_path / "alone.db"
+    claims = story().claims
+    for path, stewards in ((mixed, "HB"), (alone, "B")):
+        store = SqliteStore(path, create=True)
+        for number, part in enumerate((claims[:7], claims[7:])):
+            land(store, [claim for claim in part if claim.steward in stewards], load=str(number), moment=1_000_000 + number)
+        store.close()
+    return mixed, alone
+
+
+def without_commits(answer: Any) -> Any:
+    """An answer without what tells of commits."""
+    if isinstance(answer, dict):
+        return {key: without_commits(value) for key, value in answer.items() if key not in HIDDEN or isinstance(value, list)}
+    return [without_commits(value) for value in answer] if isinstance(answer, list) else answer
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_by_command_line(graphs: tuple[Path, Path], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"{name}@NET" if name.isalpha() else name
+    commands = [("lineage", text), ("lineage", text, "--direction", "down"), ("recall", text), ("history", text), ("find", text)]
+    for command in commands:
+        told = []
+        for path, viewer in zip(graphs, (["--viewer", "B"], []), strict=True):
+            status = cli.run([*command, "--graph", f"sqlite:///{path}", *viewer, "--json"])
+            told.append((status, without_commits(json.loads(capsys.readouterr().out))))
+        assert told[0] == told[1], command
+
+
+def test_people_are_shown_the_same_page_of_text(graphs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (("lineage", "DOSE@NET"), ("lineage", "LOT@NET"), ("recall", "BAG@NET"), ("find", "secret@NET")):
+        told = []
+        for path in graphs:
+            status = cli.run([*command, "--graph", f"sqlite:///{path}", "--viewer", "B"])
+            said = capsys.readouterr()
+            told.append((status, said.err, [line for line in said.out.splitlines() if "as of" not in line.lower()]))
+        assert told[0] == told[1], command
+
+
+def test_by_graphql(graphs: tuple[Path, Path]) -> None:
+    stores: list[Store] = [SqliteStore(path) for path in graphs]
+    doors = [make_app(store, viewer) for store, viewer in zip(stores, ("B", None), strict=True)]
+    with TestClient(doors[0], base_url="http://localhost") as one, TestClient(doors[1], base_url="http://localhost") as other:
+        for query in QUERIES:
+            for name in NAMES:
+                variables = {"id": f"{name}@NET" if name.isalpha() else name}
+                told = [door.post("/graphql", json={"query": query, "variables": variables}) for door in (one, other)]
+                assert told[0].status_code == told[1].status_code
+                assert without_commits(told[0].json()) == without_commits(told[1].json()), (query, name)
+                assert name != "DOSE" or "node(id" in query or "errors" not in told[0].json()
+    for store in stores:
+        store.close()
