@@ -35,9 +35,12 @@ class Entry:
 class View:
     """What one viewer may see at one commit; made by `view`. Reads share one deadline."""
 
-    def __init__(self, store: Store, viewer: str | None, commit: Commit | None, deadline: Deadline) -> None:
+    def __init__(
+        self, store: Store, viewer: str | None, commit: Commit | None, deadline: Deadline, later: Collection[Commit] = ()
+    ) -> None:
         self.viewer = viewer
         self.commit = commit
+        self._later_loads = frozenset(each.load_id for each in later)
         stewards = None if viewer is None else frozenset((viewer,))
         self._store = store
         self._scope = Scope(commit.number if commit else 0, stewards, deadline)
@@ -69,7 +72,9 @@ class View:
 
     @cached_property
     def load_in_progress(self) -> bool:
-        """Whether a load whose claims this viewer may see has begun at or before this commit and is not closed."""
+        """Whether a load whose claims this viewer may see had begun at this commit, and had more to come or is not closed."""
+        if self._later_loads and any(commit.load_id in self._later_loads for commit in self.commits()):
+            return True
         return any(
             self.viewer is None or self.viewer in self._store.load_stewards(load.load_id)
             for load in self._store.open_loads()
@@ -231,7 +236,7 @@ def view(store: Store, viewer: str | None = None, as_of: str | int | None = None
         chosen = _before(seen, text)
     if not chosen:
         raise UnknownCommit(text)
-    return View(store, steward, chosen[-1], time_left)
+    return View(store, steward, chosen[-1], time_left, seen[seen.index(chosen[-1]) + 1 :])
 
 
 def _before(commits: list[Commit], text: str) -> list[Commit]:

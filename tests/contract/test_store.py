@@ -16,6 +16,7 @@ from graph.store import Batch, Deadline, Scope, Store
 from graph.verify import verify
 from graph.view import view
 from queries.lineage import lineage
+from queries.recall import recall
 from tests.networks import FEW, WAYS, Network, at, everything, example, ids_of, land, networks, rid
 
 
@@ -255,6 +256,16 @@ def test_an_open_load_is_told_until_it_is_closed(store: Store) -> None:
     store.apply(Batch(net.claims[1:], "f", "0", "load", "key", times.now(), "tester", opened=True, closes=True))
     assert store.open_loads() == []
     assert lineage(view(store), [rid("object", "A")]).completeness.whole
+
+
+def test_as_of_a_commit_amid_a_load_the_answer_is_still_told_to_be_partial(store: Store) -> None:
+    net = Network()
+    for name in "ABC":
+        net.material(name)
+    land(store, net.claims, size=1)
+    reasons = [lineage(view(store, as_of=number), [rid("object", "A")]).completeness.reasons for number in (1, 2, 3)]
+    assert reasons == [("LOAD_IN_PROGRESS",), ("LOAD_IN_PROGRESS",), ()]
+    assert recall(view(store, as_of=1), [rid("object", "A")]).reached is None
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 1.0), (True, 1)])
