@@ -13,7 +13,7 @@ from api.render import SCHEMA_VERSION, verification_json
 from graph import naming
 from graph.copying import copy as copy_graph
 from graph.errors import NotPermitted, UsageError
-from graph.store import BATCH
+from graph.store import BATCH, Commit
 from graph.verify import verify as verify_graph
 from loaders import pipeline
 from loaders import template as templates
@@ -145,11 +145,16 @@ def copy(
             destination.close()
     finally:
         origin.close()
+    return _head_told(head, "", json)
+
+
+def _head_told(head: Commit | None, lead: str, json: bool) -> int:
+    """Tell how many commits a graph has and its digest."""
     number, digest = (head.number, head.digest) if head else (0, f"{0:064x}")
     if json:
         print_json({"schema_version": SCHEMA_VERSION, "commits": number, "digest": digest})
     else:
-        say(f"{number} commits, digest {digest}")
+        say(f"{lead}{number} commits, digest {digest}")
     return 0
 
 
@@ -162,12 +167,7 @@ def rebuild(graph: Graph = None, json: Json = False) -> int:
         head = store.head()
     finally:
         store.close()
-    number, digest = (head.number, head.digest) if head else (0, f"{0:064x}")
-    if json:
-        print_json({"schema_version": SCHEMA_VERSION, "commits": number, "digest": digest})
-    else:
-        say(f"rebuilt from {number} commits, digest {digest}")
-    return 0
+    return _head_told(head, "rebuilt from ", json)
 
 
 def config(json: Json = False) -> int:
