@@ -111,42 +111,45 @@ def relation_fields(type_: str, source: str, target: str, properties: Mapping[st
 
 
 _OWNED_BY_SOURCE = {name: relation.owner == "source" for name, relation in RELATIONS.items()}
+_PLAIN = {name for name, relation in RELATIONS.items() if not relation.fields}
 
 
-def edges_of(record: str, steward: str, fields: Mapping[str, Any]) -> list[Edge]:
-    """The relations that stand in one steward's fields of a record; none where it is retracted."""
+def edges_of(record: str, steward: str, fields: Mapping[str, Any], about: Iterable[str] | None = None) -> list[Edge]:
+    """The relations that stand in one steward's fields of a record; none where it is retracted.
+
+    With `about`, paths of fields, only the relations that these state or describe."""
     found: list[Edge] = []
     if fields.get(RETRACTED):
         return found
-    stated: list[tuple[str, str, str]] = []
-    properties: dict[str, dict[str, Any]] = {}
-    for path, value in fields.items():
-        if not "A" <= path[0] <= "Z":
+    paths = fields if about is None else dict.fromkeys(_relation_of(path) for path in about)
+    for path in paths:
+        if not "A" <= path[0] <= "Z" or path not in fields:
             continue
-        type_, _, rest = path.partition(" ")
-        if not rest:
-            found.append(Edge(type_, record, value, steward))
-        elif " " not in rest:
-            stated.append((path, type_, rest))
-        else:
-            relation, _, name = path.rpartition(" ")
-            properties.setdefault(relation, {})[name] = value
-    for path, type_, other in stated:
-        if type_ == "SAME_AS" and class_of(other) != class_of(record):
+        type_, _, other = path.partition(" ")
+        if not other:
+            found.append(Edge(type_, record, fields[path], steward))
+            continue
+        if " " in other or (type_ == "SAME_AS" and class_of(other) != class_of(record)) or fields.get(path + " retracted"):
             continue
         source, target = (record, other) if _OWNED_BY_SOURCE[type_] else (other, record)
-        if (told := properties.get(path)) is None:
+        if type_ in _PLAIN:
             found.append(Edge(type_, source, target, steward))
-        elif not told.get(RETRACTED):
-            found.append(Edge(type_, source, target, steward, told.get("role"), told.get("quantity"), told.get("unit")))
+        else:
+            role, quantity, unit = fields.get(path + " role"), fields.get(path + " quantity"), fields.get(path + " unit")
+            found.append(Edge(type_, source, target, steward, role, quantity, unit))
     return found
 
 
-def labels_of(fields: Mapping[str, Any]) -> Iterator[str]:
-    """The identifier texts that one steward's fields give a record; none where it is retracted."""
+def _relation_of(path: str) -> str:
+    """The path of the relation that `path` states, or a property of which it gives."""
+    return path if path.count(" ") < 2 else path[: path.rindex(" ")]
+
+
+def labels_of(fields: Mapping[str, Any], about: Iterable[str] | None = None) -> Iterator[str]:
+    """The identifier texts that one steward's fields give a record (of those `about`, paths); none where it is retracted."""
     if not fields.get(RETRACTED):
-        for path in fields:
-            if path.startswith("is "):
+        for path in fields if about is None else about:
+            if path.startswith("is ") and path in fields:
                 yield path[3:]
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from graph import times
-from graph.claims import Claim, Edge, chain_hash, claim_hash, class_of, edges_of, labels_of
+from graph.claims import RETRACTED, Claim, Edge, chain_hash, claim_hash, class_of, edges_of, labels_of
 from graph.joins import groups
-from graph.standing import MODULUS, Standing, contribution
+from graph.standing import MODULUS, Standing, contribution, contribution_of_one
 from graph.store import Applied, Batch, Commit, Verdict
 
 _T = TypeVar("_T")
@@ -64,10 +64,13 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     fresh, verdicts = _fresh(batch, reader)
     before = reader.standings({claim.record for _, claim, _, _ in fresh})
     after: dict[Owner, Standing] = {}
+    said: dict[Owner, dict[str, None]] = {owner: {} for owner in before}
     reused = _reused_event_ids(fresh, reader)
     for index, claim, _, _ in fresh:
         rank = batch.load_time if claim.recorded_at is None else claim.recorded_at
         changed, conflict = _merge(after, before, claim, rank)
+        if (owner := (claim.record, claim.steward)) in said:
+            said[owner] |= dict.fromkeys(claim.fields)
         if conflict or index in reused:
             verdicts[index] = "conflict"
         elif changed:
@@ -78,7 +81,7 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     result = Plan(
         Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], []
     )
-    _differences(result, before, after)
+    _differences(result, before, after, said)
     if not fresh and not (batch.opened and batch.closes) and batch.replay is None:
         return result
     digest = (int(head.digest, 16) if head else 0) + _digest_change(result, before, after, reader)
@@ -146,26 +149,27 @@ def _reused_event_ids(fresh: Fresh, reader: Reader) -> set[int]:
     return reused
 
 
-def _differences(result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing]) -> None:
-    """Fill in which rows close and open between what stood and what stands."""
+def _differences(
+    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], said: Mapping[Owner, Collection[str]]
+) -> None:
+    """Fill in which rows close and open between what stood and what stands, where the paths in `said` were spoken of."""
     for owner, standing in after.items():
         record, steward = owner
         old = before.get(owner)
-        if old is not None:
-            if old.equals(standing):
-                continue
-            result.closed.append(owner)
-        result.opened.append((record, steward, standing))
-        edges = edges_of(record, steward, standing.fields)
-        labels = [(text, record, steward) for text in labels_of(standing.fields)]
         if old is None:
-            result.edges_opened += edges
-            result.labels_opened += labels
+            result.opened.append((record, steward, standing))
+            result.edges_opened += edges_of(record, steward, standing.fields)
+            result.labels_opened += ((text, record, steward) for text in labels_of(standing.fields))
             continue
-        old_edges = edges_of(record, steward, old.fields)
-        old_labels = [(text, record, steward) for text in labels_of(old.fields)]
+        if old.equals(standing):
+            continue
+        result.closed.append(owner)
+        result.opened.append((record, steward, standing))
+        about = None if RETRACTED in said[owner] else said[owner]
+        old_edges, edges = (edges_of(record, steward, word.fields, about) for word in (old, standing))
         result.edges_closed += _without(old_edges, edges)
         result.edges_opened += _without(edges, old_edges)
+        old_labels, labels = ([(text, record, steward) for text in labels_of(word.fields, about)] for word in (old, standing))
         result.labels_closed += _without(old_labels, labels)
         result.labels_opened += _without(labels, old_labels)
 
@@ -191,9 +195,9 @@ def _digest_change(result: Plan, before: Mapping[Owner, Standing], after: Mappin
     change = 0
     for record, steward, standing in result.opened:
         if record not in grouped:
-            change += contribution(steward, {record: standing}, [record])
+            change += contribution_of_one(steward, record, standing)
             if (old := before.get((record, steward))) is not None:
-                change -= contribution(steward, {record: old}, [record])
+                change -= contribution_of_one(steward, record, old)
     if grouped:
         old_members = reader.standings(grouped)
         new_members = old_members | {owner: standing for owner, standing in after.items() if owner[0] in grouped}

@@ -147,9 +147,23 @@ class Record:
         return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None
 
 
+def event_times(fields: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """The instants that one steward's fields give for an event, None for each that they do not."""
+    said = fields.get
+    return (
+        said(".started_at"),
+        said(".ended_at"),
+        said(".released_at"),
+        said(".picked_up_at"),
+        said(".delivered_at"),
+        said(".accepted_at"),
+        said(".refused_at"),
+    )
+
+
 def event_span(fields: Mapping[str, Any]) -> tuple[int, int] | None:
     """First and last microsecond of an event by one steward's fields; None where they give no time."""
-    moments = [times.span(fields[path]) for path in _EVENT_TIMES if path in fields]
+    moments = [times.span(text) for text in event_times(fields) if text is not None]
     if not moments:
         return None
     if len(moments) == 1:
@@ -157,15 +171,6 @@ def event_span(fields: Mapping[str, Any]) -> tuple[int, int] | None:
     return min(start for start, _ in moments), max(end for _, end in moments)
 
 
-_EVENT_TIMES = (
-    ".started_at",
-    ".ended_at",
-    ".released_at",
-    ".picked_up_at",
-    ".delivered_at",
-    ".accepted_at",
-    ".refused_at",
-)
 _ORDER = {kind: {name: at for at, name in enumerate(model.model_fields)} for kind, model in MODELS.items()}
 
 

@@ -67,14 +67,16 @@ SAME_AS, SAME_AS_REVERSED = CODES["SAME_AS"]
 FROM_PERSON, TO_PERSON = 2, 4
 ROLES = {8: "content", 9: "container"}
 _CODE_OF_ROLE = {None: 7, "content": 8, "container": 9}
+_CODE_OF_TYPE = {name: codes[0] for name, codes in CODES.items()}
 
 
 def code_of(edge: Edge) -> int:
     """The code under which an edge is stored (for `SAME_AS`, from the end that states it)."""
-    if edge.type == "SUBJECT_OF":
+    type_ = edge.type
+    if type_ == "SUBJECT_OF":
         return _CODE_OF_ROLE[edge.role]
-    if edge.type == "INPUT_TO":
-        return FROM_PERSON if edge.source.startswith("person-") else 1
-    if edge.type == "OUTPUT":
-        return TO_PERSON if edge.target.startswith("person-") else 3
-    return CODES[edge.type][0]
+    if type_ == "INPUT_TO" and edge.source.startswith("person-"):
+        return FROM_PERSON
+    if type_ == "OUTPUT" and edge.target.startswith("person-"):
+        return TO_PERSON
+    return _CODE_OF_TYPE[type_]

@@ -145,8 +145,9 @@ class SqliteStore:
 
     def apply(self, batch: Batch) -> Applied:
         with self._writing() as connection:
-            plan = ledger.plan(batch, Writer(connection))
-            Writer(connection).write(plan)
+            writer = Writer(connection)
+            plan = ledger.plan(batch, writer)
+            writer.write(plan)
         return plan.applied
 
     def rebuild(self, progress: Progress | None = None) -> None:

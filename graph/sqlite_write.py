@@ -1,14 +1,14 @@
 """The writing side of the SQLite store: what `ledger.plan` asks, and writing down what it answers."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import orjson
 
 from graph import ledger, standing
 from graph.claims import Edge
 from graph.replay import paired
-from graph.sqlite_hints import Hints
+from graph.sqlite_hints import Node, hinted
 from graph.sqlite_schema import FOREVER, PROJECTED, PROJECTION, SAME_AS, SAME_AS_REVERSED, code_of
 from graph.standing import Standing
 from graph.store import Batch, Commit, LogEntry
@@ -25,10 +25,29 @@ def statements(script: str) -> list[str]:
 
 
 class Writer:
-    """Reads the head and writes plans over one connection, inside its caller's transaction."""
+    """Plans and writes one commit over one connection, inside its caller's transaction: each id is looked up once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._nodes: dict[str, Node] = {}
+        self._asked: set[str] = set()
+
+    def _look(self, ids: Iterable[str]) -> None:
+        """Learn the nodes of those of `ids` that are in the graph."""
+        news = set(ids) - self._asked
+        if news:
+            self._asked |= news
+            rows = self._connection.execute(
+                "SELECT node.nid, node.joined, node.dated, node.first, node.last, node.id"
+                " FROM json_each(?) AS asked JOIN node ON node.id = asked.value",
+                [array(news)],
+            )
+            self._nodes |= {row[5]: Node(*row[:5]) for row in rows}
+
+    def _numbers(self, ids: Iterable[str]) -> dict[int, str]:
+        """Those of `ids` that are in the graph, by number."""
+        self._look(ids)
+        return {self._nodes[record].nid: record for record in ids if record in self._nodes}
 
     # -- what a plan asks
 
@@ -37,30 +56,33 @@ class Writer:
         return Commit(**orjson.loads(row[0])) if row else None
 
     def logged(self, claims: Collection[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
+        names = self._numbers({record for record, _ in claims})
         rows = self._connection.execute(
-            "SELECT node.id, claim.hash FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
-            " JOIN claim ON claim.nid = node.nid",
-            [array({record for record, _ in claims})],
+            "SELECT claim.nid, claim.hash FROM json_each(?) AS asked JOIN claim ON claim.nid = asked.value", [array(names)]
         )
-        return {(record, digest) for record, digest in rows if (record, digest) in claims}
+        return {said for nid, digest in rows if (said := (names[nid], digest)) in claims}
 
     def standings(self, ids: Collection[str]) -> dict[ledger.Owner, Standing]:
+        names = self._numbers(ids)
         rows = self._connection.execute(
-            "SELECT node.id, steward.name, state.doc FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
-            " JOIN state ON state.nid = node.nid AND state.until = ? JOIN steward USING (sid)",
-            [array(ids), FOREVER],
+            "SELECT state.nid, steward.name, state.doc FROM json_each(?) AS asked"
+            " JOIN state ON state.nid = asked.value AND state.until = ? JOIN steward USING (sid)",
+            [array(names), FOREVER],
         )
-        return {(record, steward): standing.load(doc) for record, steward, doc in rows}
+        return {(names[nid], steward): standing.load(doc) for nid, steward, doc in rows}
 
     def joins(self, ids: Collection[str]) -> list[Edge]:
+        self._look(ids)
+        joined = [node.nid for record in ids if (node := self._nodes.get(record)) and node.joined]
+        if not joined:
+            return []
         rows = self._connection.execute(
-            "WITH RECURSIVE joined (nid) AS ("
-            "  SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            "WITH RECURSIVE joined (nid) AS (SELECT value FROM json_each(?)"
             "  UNION SELECT edge.dst FROM joined JOIN edge ON edge.src = joined.nid"
             "  WHERE edge.type IN (?, ?) AND edge.until = ?)"
             " SELECT a.id, b.id, steward.name FROM joined JOIN edge ON edge.src = joined.nid AND edge.type = ?"
             " AND edge.until = ? JOIN node a ON a.nid = edge.src JOIN node b ON b.nid = edge.dst JOIN steward USING (sid)",
-            [array(ids), SAME_AS, SAME_AS_REVERSED, FOREVER, SAME_AS, FOREVER],
+            [array(joined), SAME_AS, SAME_AS_REVERSED, FOREVER, SAME_AS, FOREVER],
         )
         return [Edge("SAME_AS", source, target, steward) for source, target, steward in rows]
 
@@ -84,18 +106,17 @@ class Writer:
             "INSERT INTO commits VALUES (?, ?, ?, ?)",
             [commit.number, commit.load_id, commit.closes, orjson.dumps(commit.__dict__)],
         )
-        self._nodes(plan.names, commit.number)
-        nids = self._nids(_ids_of(plan))
         sids = self._stewards({claim.steward for claim, _, _ in plan.claims})
         connection.executemany(
             "INSERT OR IGNORE INTO commit_steward VALUES (?, ?)", [(sid, commit.number) for sid in sids.values()]
         )
+        nodes = self._project(plan, commit.number, sids)
         connection.executemany(
             "INSERT INTO claim (at_commit, nid, sid, hash, body, at, event_id, event_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     commit.number,
-                    nids[claim.record],
+                    nodes[claim.record].nid,
                     sids[claim.steward],
                     digest,
                     body,
@@ -106,19 +127,6 @@ class Writer:
                 for claim, body, digest in plan.claims
             ],
         )
-        self._project(plan, commit.number, nids, sids)
-
-    def _nodes(self, names: dict[str, str | None], commit: int) -> None:
-        self._connection.executemany(
-            "INSERT INTO node (id, key, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [(record, text, commit) for record, text in names.items()],
-        )
-
-    def _nids(self, ids: Iterable[str]) -> dict[str, int]:
-        rows = self._connection.execute(
-            "SELECT node.id, node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value", [array(ids)]
-        )
-        return dict(rows.fetchall())
 
     def _stewards(self, names: Collection[str]) -> dict[str, int]:
         self._connection.executemany("INSERT OR IGNORE INTO steward (name) VALUES (?)", [(name,) for name in sorted(names)])
@@ -127,37 +135,66 @@ class Writer:
         )
         return dict(rows.fetchall())
 
-    def _project(self, plan: ledger.Plan, commit: int, nids: dict[str, int], sids: dict[str, int]) -> None:
-        """Close and open rows of `state`, `edge` and `label`."""
+    def _project(self, plan: ledger.Plan, commit: int, sids: dict[str, int]) -> dict[str, Node]:
+        """Write nodes; close and open rows of `state`, `edge` and `label`. Returns the nodes of all ids of the plan."""
         many = self._connection.executemany
-        hints = Hints(self._connection).update(plan, nids)
+        nodes = self._write_nodes(plan, commit)
         many(
             "UPDATE state SET until = ? WHERE nid = ? AND sid = ? AND until = ?",
-            [(commit, nids[record], sids[steward], FOREVER) for record, steward in plan.closed],
+            [(commit, nodes[record].nid, sids[steward], FOREVER) for record, steward in plan.closed],
         )
         many(
             "INSERT INTO state VALUES (?, ?, ?, ?, ?)",
-            [(nids[record], sids[steward], commit, FOREVER, word.dump()) for record, steward, word in plan.opened],
+            [(nodes[record].nid, sids[steward], commit, FOREVER, word.dump()) for record, steward, word in plan.opened],
         )
         many(
             "UPDATE edge SET until = ? WHERE src = ? AND type = ? AND dst = ? AND sid = ? AND until = ?",
-            [(commit, *key, FOREVER) for edge in plan.edges_closed for key in _edge_keys(edge, nids, sids)],
+            [(commit, *key, FOREVER) for edge in plan.edges_closed for key in _edge_keys(edge, nodes, sids)],
         )
         many(
             "INSERT INTO edge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (*key, commit, FOREVER, edge.quantity, edge.unit, hints.get(edge.target))
-                for edge in plan.edges_opened
-                for key in _edge_keys(edge, nids, sids)
-            ],
+            _edge_rows(plan.edges_opened, commit, nodes, sids),
         )
         many(
             "UPDATE label SET until = ? WHERE text = ? AND nid = ? AND sid = ? AND until = ?",
-            [(commit, text, nids[record], sids[steward], FOREVER) for text, record, steward in plan.labels_closed],
+            [(commit, text, nodes[record].nid, sids[steward], FOREVER) for text, record, steward in plan.labels_closed],
         )
         many(
             "INSERT INTO label VALUES (?, ?, ?, ?, ?)",
-            [(text, nids[record], sids[steward], commit, FOREVER) for text, record, steward in plan.labels_opened],
+            [(text, nodes[record].nid, sids[steward], commit, FOREVER) for text, record, steward in plan.labels_opened],
+        )
+        return nodes
+
+    def _write_nodes(self, plan: ledger.Plan, commit: int) -> dict[str, Node]:
+        """Insert the nodes of new ids, numbered in the order in which they were named, and bring the hints of others up to date."""
+        ends = (end for edges in (plan.edges_closed, plan.edges_opened) for edge in edges for end in (edge.source, edge.target))
+        self._look((*plan.names, *ends))
+        nodes = self._nodes
+        [last] = self._connection.execute("SELECT coalesce(max(nid), 0) FROM node").fetchone()
+        fresh = [record for record in plan.names if record not in nodes]
+        nodes.update((record, Node(nid)) for nid, record in enumerate(fresh, last + 1))
+        changed = hinted(plan, nodes)
+        self._write_hints(changed, nodes, last)
+        nodes.update(changed)
+        self._connection.executemany(
+            "INSERT INTO node (id, key, since, nid, joined, dated, first, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(record, plan.names[record], commit, *nodes[record]) for record in fresh],
+        )
+        return nodes
+
+    def _write_hints(self, changed: Mapping[str, Node], before: Mapping[str, Node], last: int) -> None:
+        """Write the hints of nodes up to number `last`; what was told of events of no one time any more is taken back."""
+        self._connection.executemany(
+            "UPDATE node SET joined = ?, dated = ?, first = ?, last = ? WHERE nid = ?",
+            [(node.joined, node.dated, node.first, node.last, node.nid) for node in changed.values() if node.nid <= last],
+        )
+        self._connection.executemany(
+            "UPDATE edge SET first = NULL WHERE dst = ? AND type IN (7, 8, 9)",
+            [(node.nid,) for record, node in changed.items() if before[record].first is not None and node.first is None],
+        )
+        self._connection.execute(
+            "INSERT INTO meta VALUES ('longest', ?) ON CONFLICT (name) DO UPDATE SET value = max(value + 0, excluded.value + 0)",
+            [max((node.length for node in changed.values()), default=0)],
         )
 
     def rebuild(self, commits: Iterable[Commit], entries: Iterator[LogEntry]) -> None:
@@ -168,19 +205,27 @@ class Writer:
         for statement in statements(PROJECTION):
             self._connection.execute(statement)
         for commit, claims in paired(commits, entries):
-            plan = ledger.plan(Batch.of(commit, claims), self)
-            self._project(plan, commit.number, self._nids(_ids_of(plan)), self._stewards({claim.steward for claim in claims}))
+            writer = Writer(self._connection)
+            plan = ledger.plan(Batch.of(commit, claims), writer)
+            writer._project(plan, commit.number, writer._stewards({claim.steward for claim in claims}))
 
 
-def _ids_of(plan: ledger.Plan) -> set[str]:
-    """All ids that writing a plan needs: those its claims name, and the ends of relations that an earlier claim named."""
-    ends = (end for edges in (plan.edges_closed, plan.edges_opened) for edge in edges for end in (edge.source, edge.target))
-    return {*plan.names, *ends}
+def _edge_rows(
+    edges: Iterable[Edge], commit: int, nodes: Mapping[str, Node], sids: Mapping[str, int]
+) -> Iterator[tuple[int | float | str | None, ...]]:
+    """The rows of `edge` that begin with a commit."""
+    for edge in edges:
+        type_, source, target, steward, _, quantity, unit = edge
+        end = nodes[target]
+        first = end.first if type_ == "SUBJECT_OF" else None
+        yield nodes[source].nid, code_of(edge), end.nid, sids[steward], commit, FOREVER, quantity, unit, first
+        if type_ == "SAME_AS":
+            yield end.nid, SAME_AS_REVERSED, nodes[source].nid, sids[steward], commit, FOREVER, None, None, None
 
 
-def _edge_keys(edge: Edge, nids: dict[str, int], sids: dict[str, int]) -> list[tuple[int, int, int, int]]:
+def _edge_keys(edge: Edge, nodes: Mapping[str, Node], sids: Mapping[str, int]) -> list[tuple[int, int, int, int]]:
     """The keys of the rows that hold an edge: two for `SAME_AS`, stored from both ends."""
-    source, target, steward = nids[edge.source], nids[edge.target], sids[edge.steward]
+    source, target, steward = nodes[edge.source].nid, nodes[edge.target].nid, sids[edge.steward]
     keys = [(source, code_of(edge), target, steward)]
     if edge.type == "SAME_AS":
         keys.append((target, SAME_AS_REVERSED, source, steward))

@@ -6,6 +6,7 @@ Merging is a maximum over (rank, canonical value), field by field, so the order 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -20,12 +21,14 @@ class Standing:
     fields: Fields
     rank: int
     ranks: dict[str, int] = field(default_factory=dict)
+    _text: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def merge(self, fields: Mapping[str, Any], rank: int) -> tuple[bool, bool]:
         """Take in a claim's fields; returns (a standing value became another, a person should look).
 
         The second is true for two values of equal rank (the larger canonical JSON stands) and for two kinds."""
         changed = conflict = False
+        self._text = None
         own, ranks, base = self.fields, self.ranks, self.rank
         for path, value in fields.items():
             if path not in own:
@@ -49,9 +52,15 @@ class Standing:
         """Whether both would be written down alike."""
         return self == other and self.dump() == other.dump()
 
+    def text(self) -> bytes:
+        """Canonical JSON of the fields; kept, so ask only when all is merged."""
+        if self._text is None:
+            self._text = canonical_json(self.fields)
+        return self._text
+
     def dump(self) -> bytes:
         """JSON for a store's column; `load` reads it back."""
-        return canonical_json({"f": self.fields, "r": self.rank, "x": self.ranks})
+        return b'{"f":%b,"r":%d,"x":%b}' % (self.text(), self.rank, canonical_json(self.ranks) if self.ranks else b"{}")
 
     def copy(self) -> "Standing":
         """An independent copy."""
@@ -91,15 +100,24 @@ def contribution(steward: str, members: Mapping[str, Standing], group: Iterable[
 
     `members` are this steward's standings by id, `group` all ids of the record. SHA-256 of canonical JSON of ids,
     standing fields and retracted ids; no evidence, dates of recording or computed values."""
-    if len(members) == 1 and group == [*members]:
-        [standing] = members.values()
-        if not standing.fields.get(RETRACTED):
-            return _hashed([steward, group, standing.fields, []])
-    live = [standing for standing in members.values() if not standing.fields.get(RETRACTED)]
-    fields = live[0].fields if len(live) == 1 else joined(live).fields
-    retracted = sorted(record for record, standing in members.items() if standing.fields.get(RETRACTED))
-    return _hashed([steward, sorted(group), fields, retracted])
+    live = {record: standing for record, standing in members.items() if not standing.fields.get(RETRACTED)}
+    word = joined(live.values()) if len(live) != 1 else next(iter(live.values()))
+    return _hashed(steward, canonical_json(sorted(group)), word, canonical_json(sorted(members.keys() - live)))
 
 
-def _hashed(value: Any) -> int:
-    return int.from_bytes(hashlib.sha256(canonical_json(value)).digest(), "big")
+def contribution_of_one(steward: str, record: str, standing: Standing) -> int:
+    """The `contribution` of a record of one id."""
+    group = b'["%b"]' % record.encode()
+    if standing.fields.get(RETRACTED):
+        return _hashed(steward, group, Standing({}, 0), group)
+    return _hashed(steward, group, standing, b"[]")
+
+
+def _hashed(steward: str, group: bytes, word: Standing, retracted: bytes) -> int:
+    text = b"[%b,%b,%b,%b]" % (_quoted(steward), group, word.text(), retracted)
+    return int.from_bytes(hashlib.sha256(text).digest(), "big")
+
+
+@lru_cache(maxsize=4096)
+def _quoted(steward: str) -> bytes:
+    return canonical_json(steward)

@@ -251,8 +251,12 @@ class _Load:
     def _count(self, chunk: _Chunk, verdicts: list[Verdict]) -> None:
         """Give each item the first of its claims' verdicts that fits; those of an item over several commits are carried."""
         told = iter(verdicts)
+        count = chunk.report.counts.count
         for claims, last in chunk.parts:
+            if claims == 1 and last and not self.carried:
+                count(next(told))
+                continue
             met = {*self.carried, *islice(told, claims)}
             self.carried = set() if last else met
             if last:
-                chunk.report.counts.count(next(verdict for verdict in _WORST if verdict in met))
+                count(next(verdict for verdict in _WORST if verdict in met))

@@ -71,10 +71,8 @@ MUTANTS = (
     Mutant(
         "the deadline is ignored", "graph/sqlite_store.py", "connection.set_progress_handler(scope.deadline.over, 5_000)", "pass"
     ),
-    Mutant(
-        "a person does not end the walk", "graph/sqlite_schema.py", 'FROM_PERSON if edge.source.startswith("person-") else 1', "1"
-    ),
-    Mutant("a join is followed one way only", "graph/sqlite_write.py", 'if edge.type == "SAME_AS":', "if False:"),
+    Mutant("a person does not end the walk", "graph/sqlite_schema.py", "return FROM_PERSON", "return _CODE_OF_TYPE[type_]"),
+    Mutant("a join is followed one way only", "graph/sqlite_write.py", 'if type_ == "SAME_AS":', "if False:"),
     Mutant(
         "a retracted claim still speaks",
         "graph/claims.py",
@@ -85,7 +83,7 @@ MUTANTS = (
     Mutant(
         "the digest forgets what a record said before",
         "graph/ledger.py",
-        "change -= contribution(steward, {record: old}, [record])",
+        "change -= contribution_of_one(steward, record, old)",
         "pass",
     ),
     Mutant("a two-fold time is taken for agreed", "graph/sqlite_hints.py", "if len(spans) == 1 else [None]", "if True else [None]"),
