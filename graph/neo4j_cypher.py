@@ -165,22 +165,36 @@ def neighbours(names: tuple[str, ...], up: bool, past: bool, restricted: bool) -
     return answer(body, f"collect({EDGE})")
 
 
-def acts(past: bool, restricted: bool, period: bool) -> str:
-    """`[acts, sides, states, events, packings, containers]`: what acted on `$ids` (with a `period` without acts of containers
-    that cannot have been in it); read ahead, all that the packings among it acted on, and what is said of the events and
-    of the containers."""
-    type_, standing = types(("SUBJECT_OF",), past), stands("r", restricted, past)
+def around(past: bool, restricted: bool, period: bool) -> str:
+    """`[edges, told, states]`: what acted on `$ids` (with a `period` without acts of containers that cannot have been in it) and
+    all that the packings among it acted on; the events and the containers; and what is said of these."""
     within = "(r.role = 'content' OR m._joined OR m._undated OR coalesce(m._last >= $first AND m._first <= $last, true))"
-    body = (
-        f"UNWIND $ids AS id MATCH (n:Record {{id: id}})-[r:{type_}]->(m){_where(standing, within if period else '')}"
-        f" WITH collect({EDGE}) AS acts, collect(DISTINCT m.id) AS events,"
+    acts = (
+        f"UNWIND $ids AS id MATCH (n:Record {{id: id}})-[r:{types(('SUBJECT_OF',), past)}]->(m)"
+        f"{_where(stands('r', restricted, past), within if period else '')}"
+    )
+    return answer(f"{acts}{_beside(past, restricted)}{_said('told', restricted)}", "[edges, told, states]")
+
+
+def _beside(past: bool, restricted: bool, kept: str = "") -> str:
+    """Goes on from acts `r` on `m`: `edges` are these and all that their packings acted on, `told` the events and containers;
+    the variables in `kept` stay."""
+    return (
+        f" WITH {kept}collect({EDGE}) AS acts, collect(DISTINCT m.id) AS events,"
         f" collect(DISTINCT CASE WHEN r.role IS NOT NULL THEN m END) AS packings"
-        f" CALL (packings) {{ UNWIND packings AS m MATCH (m)<-[r:{type_}]-(n){_where(standing)}"
+        f" CALL (packings) {{ UNWIND packings AS m MATCH (m)<-[r:{types(('SUBJECT_OF',), past)}]-(n)"
+        f"{_where(stands('r', restricted, past))}"
         f" RETURN collect({EDGE}) AS sides, collect(DISTINCT CASE WHEN r.role = 'container' THEN n.id END) AS containers }}"
-        f" CALL (events, containers) {{ UNWIND events + containers AS id MATCH (s:_State {{id: id}})"
+        f" WITH {kept}acts + sides AS edges, events + containers AS told"
+    )
+
+
+def _said(ids: str, restricted: bool) -> str:
+    """Goes on with the `states` of `ids`."""
+    return (
+        f" CALL ({ids}) {{ UNWIND {ids} AS id MATCH (s:_State {{id: id}})"
         f" WHERE {stands('s', restricted)} RETURN collect({STATE}) AS states }}"
     )
-    return answer(body, "[acts, sides, states, events, [m IN packings | m.id], containers]")
 
 
 def _where(*conditions: str) -> str:
@@ -204,20 +218,22 @@ def reach(up: bool, past: bool, restricted: bool) -> str:
     planner prunes breadth-first; then the relations of the ids walked. Each start is walked by itself: of several the
     planner of 5.26 prunes too, but then leaves out the DISTINCT over all.
 
-    Rows are `[edges, ids, states]`: read ahead, what is said of the ids walked where these are no more than `$ahead`."""
+    Rows are `[making, walked, edges, told, states]`: with the walk, where it holds no more than `$ahead` ids, comes what acted
+    on these, as `around` gives it, and what is said of all."""
     names = types(_WALKED, past)
     left, right = ("<-", "-") if up else ("-", "->")
+    acts = f"UNWIND found AS n MATCH (n)-[r:{types(('SUBJECT_OF',), past)}]->(m){_where(stands('r', restricted, past))}"
     body = (
         f"MATCH (n:Record) WHERE n.id IN $ids CALL (n) {{"
         f" MATCH (n){left}[f:{names}*0..]{right}(m) WHERE all(x IN f WHERE {_walked('x', up, past, restricted)})"
         f" RETURN DISTINCT m LIMIT $limit }} WITH collect(DISTINCT m) AS found"
         f" CALL (found) {{ UNWIND found AS m MATCH (m){left}[r:{names}]{right}() WHERE {_walked('r', up, past, restricted)}"
-        f" RETURN collect({EDGE}) AS edges }}"
-        f" WITH edges, CASE WHEN size(found) <= $ahead THEN [m IN found | m.id] ELSE [] END AS ids"
-        f" CALL (ids) {{ UNWIND ids AS id MATCH (s:_State {{id: id}}) WHERE {stands('s', restricted)}"
-        f" RETURN collect({STATE}) AS states }}"
+        f" RETURN collect({EDGE}) AS making }}"
+        f" WITH making, CASE WHEN size(found) <= $ahead THEN found ELSE [] END AS found"
+        f" CALL (found) {{ {acts}{_beside(past, restricted)} RETURN edges, told }}"
+        f" WITH making, [m IN found | m.id] AS walked, edges, told, [m IN found | m.id] + told AS ids{_said('ids', restricted)}"
     )
-    return answer(body, "[edges, ids, states]")
+    return answer(body, "[making, walked, edges, told, states]")
 
 
 def generation(up: bool, past: bool, restricted: bool) -> str:

@@ -11,12 +11,25 @@ from graph import ledger, standing
 from graph import neo4j_cypher as q
 from graph.claims import Edge, Evidence, class_of, from_body
 from graph.errors import SchemaTooNew, StoreUnavailable
-from graph.neo4j_ahead import Aheads
 from graph.neo4j_bolt import Bolt
 from graph.neo4j_write import Run, Writer
 from graph.replay import paired, watched
 from graph.sqlite_schema import code_of
-from graph.store import SCHEMA_VERSION, Applied, Batch, Commit, Deadline, Direction, LogEntry, Progress, Reached, Scope, State
+from graph.store import (
+    SCHEMA_VERSION,
+    Applied,
+    Around,
+    Batch,
+    Commit,
+    Deadline,
+    Direction,
+    LogEntry,
+    Progress,
+    Reached,
+    Scope,
+    State,
+    Told,
+)
 from graph.walk import MAKING, with_joined
 
 _PAGE = 5_000
@@ -35,7 +48,6 @@ class Neo4jStore:
         self.uri = uri
         self._bolt = Bolt(uri)
         self._driver = self._bolt.driver
-        self._aheads = Aheads()
         self._notice = (0, 0, 0)
         try:
             self._prepare(create)
@@ -205,10 +217,7 @@ class Neo4jStore:
         return rows
 
     def get(self, ids: Collection[str], scope: Scope) -> list[State]:
-        scope.deadline.check()
-        found, others = self._aheads.of(scope).states(ids)
-        found += _states(self._answers(scope, lambda _: q.get(scope.stewards is not None), others))
-        return sorted(found, key=lambda state: (state.record, state.steward))
+        return sorted(_states(self._answers(scope, lambda _: q.get(scope.stewards is not None), ids)))
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
         return {row[0]: row[1] for row in self._answers(scope, lambda _: q.known(scope.stewards is not None), ids)}
@@ -219,38 +228,22 @@ class Neo4jStore:
             found[text].append(record)
         return found
 
-    def neighbours(
-        self,
-        ids: Collection[str],
-        direction: Direction,
-        types: Collection[str],
-        scope: Scope,
-        period: tuple[int, int] | None = None,
-    ) -> list[Edge]:
-        scope.deadline.check()
+    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
         up, restricted, names = direction == "up", scope.stewards is not None, tuple(types)
-        if names != ("SUBJECT_OF",):
-            return _edges(self._answers(scope, lambda past: q.neighbours(names, up, past, restricted), ids))
-        if not up:
-            return self._acts(ids, scope, period)
-        found, others = self._aheads.of(scope).sides(ids)
-        more = _edges(self._answers(scope, lambda past: q.neighbours(names, up, past, restricted), others))
-        return sorted({*found, *more}, key=_place)
+        return _edges(self._answers(scope, lambda past: q.neighbours(names, up, past, restricted), ids))
 
-    def _acts(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None) -> list[Edge]:
-        """What acted on `ids`; reads ahead what its packings and events will be asked for."""
+    def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
         bounded, restricted = period is not None, scope.stewards is not None
         first, last = period or (0, 0)
-        asked, found, ahead = list(ids), set[Edge](), self._aheads.of(scope)
+        asked, edges, told, states = list(ids), set[Edge](), set[str](), dict[tuple[str, str], State]()
         for at in range(0, len(asked), _SLICE):
             part = asked[at : at + _SLICE]
-            acts, sides, states, events, packings, containers = self._answer(
-                scope, lambda past: q.acts(past, restricted, bounded), ids=part, first=first, last=last
-            )
-            found.update(_edges(acts))
-            ahead.learn_sides(packings, _edges(sides))
-            ahead.learn([*events, *containers], _states(states))
-        return sorted(found, key=_place)
+            rows = self._answer(scope, lambda past: q.around(past, restricted, bounded), ids=part, first=first, last=last)
+            edges.update(_edges(rows[0]))
+            told.update(rows[1])
+            states |= {state[:2]: state for state in _states(rows[2])}
+        told.difference_update(asked)
+        return Around([*edges], Told(told, [state for _, state in sorted(states.items()) if state.record in told]))
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
@@ -260,22 +253,31 @@ class Neo4jStore:
             roots, persons = roots | twins, persons | twins
             first = self.neighbours(persons, direction, MAKING, scope)
         starts = roots - persons | {end for edge in first for end in (edge.source, edge.target)} - persons
-        edges = joins | set(first) | self._making(starts, direction, scope, limit)
+        making, around = self._making(starts, direction, scope, limit)
+        edges = joins | set(first) | making
         walked = roots | {end for edge in edges for end in (edge.source, edge.target)}
-        return Reached(walked, list(edges), frozenset(["RECORDS"] if len(walked) > limit else []))
+        return Reached(walked, list(edges), frozenset(["RECORDS"] if len(walked) > limit else []), around)
 
-    def _making(self, starts: set[str], direction: Direction, scope: Scope, limit: int) -> set[Edge]:
-        """The relations of the walk from `starts`, which are no persons."""
+    def _making(self, starts: set[str], direction: Direction, scope: Scope, limit: int) -> tuple[set[Edge], Around]:
+        """The relations of the walk from `starts`, which are no persons, and what acted on its objects."""
         up, restricted = direction == "up", scope.stewards is not None
         if len(starts) <= _FEW:
-            edges, ids, states = self._answer(
+            making, walked, edges, told, states = self._answer(
                 scope, lambda past: q.reach(up, past, restricted), ids=list(starts), limit=limit + 1, ahead=_AHEAD
             )
-            self._aheads.of(scope).learn(ids, _states(states))
-            return set(_edges(edges))
+            found = set(_edges(making))
+            if walked:
+                return found, Around(_edges(edges), Told({*walked, *told}, sorted(_states(states))))
+        else:
+            found = self._generations(starts, up, scope, limit)
+        ends = starts.union(end for edge in found for end in (edge.source, edge.target))
+        return found, self.around([record for record in ends if class_of(record) == "object"], scope)
+
+    def _generations(self, starts: set[str], up: bool, scope: Scope, limit: int) -> set[Edge]:
+        """The relations of a walk from many starts, a generation at a time."""
         found, walked, frontier = set[Edge](), set(starts), starts
         while frontier and len(walked) <= limit:
-            rows = self._answers(scope, lambda past: q.generation(up, past, restricted), frontier)
+            rows = self._answers(scope, lambda past: q.generation(up, past, scope.stewards is not None), frontier)
             met = _edges(rows)
             found.update(met)
             frontier = {end for edge in met for end in (edge.source, edge.target)} - walked

@@ -30,12 +30,17 @@ SINGLE = frozenset(name for name, relation in RELATIONS.items() if relation.sing
 _INSTANTS = frozenset(f".{name}" for model in MODELS.values() for name in model.INSTANTS)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Parties:
     """What is needed to put several stewards' words in order: who speaks for an organisation, and which ids are one."""
 
     speakers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     same: Mapping[str, str] = field(default_factory=dict)
+
+
+_NOBODY = Parties()
+_UNREAD = (0, -1)
+"""A span not computed yet."""
 
 
 @dataclass
@@ -49,7 +54,8 @@ class Record:
     keys: tuple[str, ...]
     words: dict[str, Fields]
     retracted: bool = False
-    parties: Parties = field(default_factory=Parties, repr=False)
+    parties: Parties = field(default=_NOBODY, repr=False)
+    _span: tuple[int, int] | None = field(default=_UNREAD, init=False, repr=False, compare=False)
 
     @property
     def stub(self) -> bool:
@@ -140,11 +146,12 @@ class Record:
             return times.span(value)
         return repr(self.parties.same.get(value, value)) if isinstance(value, str) else repr(value)
 
-    @cached_property
+    @property
     def span(self) -> tuple[int, int] | None:
         """First and last microsecond of an event: the earliest start and latest end anybody gives; None without a time."""
-        spans = [span for word in self.words.values() if (span := event_span(word))]
-        return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None
+        if self._span is _UNREAD:
+            self._span = event_span(*self.words.values())
+        return self._span
 
 
 def event_times(fields: Mapping[str, Any]) -> tuple[str | None, ...]:
@@ -161,14 +168,12 @@ def event_times(fields: Mapping[str, Any]) -> tuple[str | None, ...]:
     )
 
 
-def event_span(fields: Mapping[str, Any]) -> tuple[int, int] | None:
-    """First and last microsecond of an event by one steward's fields; None where they give no time."""
-    moments = [times.span(text) for text in event_times(fields) if text is not None]
+def event_span(*words: Mapping[str, Any]) -> tuple[int, int] | None:
+    """First and last microsecond of an event by the fields of some stewards; None where they give no time."""
+    moments = [times.span(text) for fields in words for text in event_times(fields) if text is not None]
     if not moments:
         return None
-    if len(moments) == 1:
-        return moments[0]
-    return min(start for start, _ in moments), max(end for _, end in moments)
+    return min(moments)[0], moments[0][1] if len(moments) == 1 else max(end for _, end in moments)
 
 
 _ORDER = {kind: {name: at for at, name in enumerate(model.model_fields)} for kind, model in MODELS.items()}
@@ -176,22 +181,22 @@ _ORDER = {kind: {name: at for at, name in enumerate(model.model_fields)} for kin
 
 def assemble(joins: Mapping[str, frozenset[str]], states: Iterable[State], keys: Mapping[str, str | None]) -> dict[str, Record]:
     """Records by smallest id, from the states of all ids in `joins`. `keys` gives the key text of ids without a state."""
-    members: dict[str, list[State]] = {record: [] for record in joins}
+    members: dict[str, list[State]] = {}
     for state in states:
-        members[state.record].append(state)
+        members.setdefault(state.record, []).append(state)
     records = {}
     for record, group in joins.items():
         if len(group) == 1:
-            records[record] = _single(record, members[record], keys.get(record))
+            records[record] = _single(record, members.get(record, []), keys)
         elif record == min(group):
-            records[record] = _joined(sorted(group), [state for twin in group for state in members[twin]], keys)
+            records[record] = _joined(sorted(group), [state for twin in group for state in members.get(twin, ())], keys)
     return records
 
 
-def _single(record: str, members: list[State], key: str | None) -> Record:
+def _single(record: str, members: list[State], keys: Mapping[str, str | None]) -> Record:
     """A record of one id: no word needs to be put together."""
-    words = {state.steward: state.standing.fields for state in members if not state.standing.fields.get(RETRACTED)}
-    text = members[0].key if members else key
+    words = {steward: word.fields for _, steward, word, _, _ in members if not word.fields.get(RETRACTED)}
+    text = members[0].key if members else keys.get(record)
     return Record(record, (record,), (text,) if text else (), words, bool(members) and not words)
 
 

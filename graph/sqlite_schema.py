@@ -32,8 +32,8 @@ CREATE INDEX claim_said ON claim (nid, hash);
 
 PROJECTION = """
 CREATE TABLE state (
-  nid INTEGER NOT NULL, sid INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, doc BLOB NOT NULL,
-  PRIMARY KEY (nid, sid, since)) WITHOUT ROWID;
+  nid INTEGER NOT NULL, sid INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, doc BLOB NOT NULL);
+CREATE UNIQUE INDEX state_of ON state (nid, sid, since, until);
 CREATE TABLE edge (
   src INTEGER NOT NULL, type INTEGER NOT NULL, dst INTEGER NOT NULL, sid INTEGER NOT NULL,
   since INTEGER NOT NULL, until INTEGER NOT NULL, quantity REAL, unit TEXT, first INTEGER,
@@ -49,8 +49,8 @@ PROJECTED = ("state", "edge", "label")
 
 CODES: dict[str, tuple[int, ...]] = {
     "INPUT_TO": (1, 2),
-    "OUTPUT": (3, 4),
-    "SAME_AS": (5, 6),
+    "SAME_AS": (3, 4),
+    "OUTPUT": (5, 6),
     "SUBJECT_OF": (7, 8, 9),
     "PERFORMED_BY": (10,),
     "AT": (11,),
@@ -63,11 +63,15 @@ CODES: dict[str, tuple[int, ...]] = {
     "GOVERNED_BY": (18,),
 }
 TYPES = {code: name for name, codes in CODES.items() for code in codes}
+FROM_PERSON, TO_PERSON = 1, 6
 SAME_AS, SAME_AS_REVERSED = CODES["SAME_AS"]
-FROM_PERSON, TO_PERSON = 2, 4
+WALKED = {"up": (FROM_PERSON, TO_PERSON - 1), "down": (FROM_PERSON + 1, TO_PERSON)}
+"""The codes that a walk follows, first and last: a person ends it, so what comes into (up) or out of one is not followed."""
+ACTS = (7, 9)
+"""The codes of `SUBJECT_OF`, first and last."""
 ROLES = {8: "content", 9: "container"}
 _CODE_OF_ROLE = {None: 7, "content": 8, "container": 9}
-_CODE_OF_TYPE = {name: codes[0] for name, codes in CODES.items()}
+_CODE_OF_TYPE = {name: codes[0] for name, codes in CODES.items()} | {"INPUT_TO": FROM_PERSON + 1}
 
 
 def code_of(edge: Edge) -> int:

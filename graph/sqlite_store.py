@@ -14,21 +14,22 @@ from graph.claims import Edge, Evidence, class_of, from_body
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.replay import watched
 from graph.sqlite_schema import (
+    ACTS,
     APPLICATION_ID,
     CODES,
     FOREVER,
-    FROM_PERSON,
     PROJECTION,
     ROLES,
     SAME_AS_REVERSED,
     TABLES,
-    TO_PERSON,
     TYPES,
+    WALKED,
 )
 from graph.sqlite_write import Writer, array, statements
 from graph.store import (
     SCHEMA_VERSION,
     Applied,
+    Around,
     Batch,
     Commit,
     Direction,
@@ -37,10 +38,15 @@ from graph.store import (
     Reached,
     Scope,
     State,
+    Told,
 )
 from graph.walk import MAKING, with_joined
 
 _PAGE = 5_000
+_OPERATIONS = 50_000
+"""Between two looks at the deadline SQLite does so many operations: a few milliseconds."""
+_SIDES = {"up": ("dst", "src"), "down": ("src", "dst")}
+_EDGE = "edge.type, edge.src, edge.dst, edge.sid, edge.quantity, edge.unit"
 
 
 _DURABLE = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
@@ -106,7 +112,7 @@ class SqliteStore:
         """All rows of a read, stopped by the scope's deadline wherever it is."""
         connection = self._connection
         scope.deadline.check()
-        connection.set_progress_handler(scope.deadline.over, 5_000)
+        connection.set_progress_handler(scope.deadline.over, _OPERATIONS)
         try:
             return connection.execute(statement, parameters).fetchall()
         except sqlite3.OperationalError as error:
@@ -266,7 +272,7 @@ class SqliteStore:
         )
         names = self._named(row[1] for row in rows)
         found = [State(record, names[sid], standing.load(doc), key, bool(joined)) for record, sid, doc, key, joined in rows]
-        return sorted(found, key=lambda state: (state.record, state.steward))
+        return sorted(found)
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
         said = f"since <= {scope.commit:d}"
@@ -295,35 +301,41 @@ class SqliteStore:
             found[text].append(record)
         return found
 
-    def neighbours(
-        self,
-        ids: Collection[str],
-        direction: Direction,
-        types: Collection[str],
-        scope: Scope,
-        period: tuple[int, int] | None = None,
-    ) -> list[Edge]:
+    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
         codes = ",".join(str(code) for type_ in types for code in CODES[type_])
-        near, far = ("dst", "src") if direction == "up" else ("src", "dst")
+        near, far = _SIDES[direction]
         ends = "far.id, asked.value" if direction == "up" else "asked.value, far.id"
-        select = (
-            f"SELECT edge.type, {ends}, edge.sid, edge.quantity, edge.unit"
-            " FROM json_each(?) AS asked JOIN node ON node.id = asked.value JOIN edge"
-        )
-        visible, other = self._visible(scope, "edge"), f"JOIN node far ON far.nid = edge.{far}"
-        if period is None or direction == "up":
-            statement = f"{select} ON edge.{near} = node.nid AND edge.type IN ({codes}) AND {visible} {other}"
-            return self._edges(self._rows(scope, statement, [array(ids)]))
-        acts = f"ON edge.src = node.nid AND edge.type IN (7, 9) AND {visible}"
-        begun = f"edge.first BETWEEN {period[0]:d} - (SELECT value + 0 FROM meta WHERE name = 'longest') AND {period[1]:d}"
         rows = self._rows(
             scope,
-            f"{select} ON edge.src = node.nid AND edge.type = 8 AND {visible} {other}"
-            f" UNION ALL {select} INDEXED BY edge_when {acts} AND {begun} {other}"
-            f" UNION ALL {select} INDEXED BY edge_when {acts} AND edge.first IS NULL {other}",
-            [array(ids)] * 3,
+            f"SELECT edge.type, {ends}, edge.sid, edge.quantity, edge.unit"
+            " FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            f" JOIN edge ON edge.{near} = node.nid AND edge.type IN ({codes}) AND {self._visible(scope, 'edge')}"
+            f" JOIN node far ON far.nid = edge.{far}",
+            [array(ids)],
         )
         return self._edges(rows)
+
+    def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
+        visible = self._visible(scope, "edge")
+        acts = f"SELECT {_EDGE} FROM asked JOIN edge ON edge.src = asked.nid AND"
+        if period is None:
+            found = f"{acts} edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}"
+        else:
+            dated = acts.replace("JOIN edge", "JOIN edge INDEXED BY edge_when") + " edge.type IN (7, 9) AND edge.first"
+            found = (
+                f"{acts} edge.type = 8 AND {visible} UNION ALL {dated} IS NULL AND {visible} UNION ALL {dated}"
+                f" BETWEEN ?2 - (SELECT value + 0 FROM meta WHERE name = 'longest') AND ?3 AND {visible}"
+            )
+        rows = self._rows(
+            scope,
+            "WITH asked (nid) AS MATERIALIZED (SELECT node.nid FROM json_each(?1) AS given JOIN node ON node.id = given.value),"
+            f" act AS MATERIALIZED ({found}), {self._beside('asked', visible)}"
+            f" SELECT *, NULL FROM act UNION ALL SELECT *, NULL FROM side UNION ALL {self._states_of('told', scope)}"
+            " UNION ALL SELECT -1, nid, id, NULL, NULL, NULL, NULL FROM (SELECT nid FROM asked UNION SELECT nid FROM other)"
+            " JOIN node USING (nid)",
+            [array(ids), *(period or ())],
+        )
+        return self._met(rows)
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
@@ -333,21 +345,65 @@ class SqliteStore:
             roots, persons = roots | twins, persons | twins
             first = self.neighbours(persons, direction, MAKING, scope)
         starts = roots - persons | {end for edge in first for end in (edge.source, edge.target)} - persons
-        near, far = ("dst", "src") if direction == "up" else ("src", "dst")
-        stop = TO_PERSON if direction == "up" else FROM_PERSON
-        codes = ",".join(str(code) for type_ in (*MAKING, "SAME_AS") for code in CODES[type_] if code != stop)
-        step = f"edge.{near} = walk.nid AND edge.type IN ({codes}) AND {self._visible(scope, 'edge')}"
+        near, far = _SIDES[direction]
+        visible = self._visible(scope, "edge")
+        step = f"edge.{near} = walk.nid AND edge.type BETWEEN {WALKED[direction][0]} AND {WALKED[direction][1]} AND {visible}"
         rows = self._rows(
             scope,
-            "WITH RECURSIVE walk (nid) AS (SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
-            f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?)"
-            f" SELECT edge.type, a.id, b.id, edge.sid, edge.quantity, edge.unit FROM walk JOIN edge ON {step}"
-            " JOIN node a ON a.nid = edge.src JOIN node b ON b.nid = edge.dst",
+            "WITH RECURSIVE walk (nid) AS MATERIALIZED"
+            " (SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
+            f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?),"
+            f" act AS MATERIALIZED (SELECT {_EDGE} FROM walk JOIN edge ON edge.src = walk.nid"
+            f" AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}), {self._beside('walk', visible)}"
+            f" SELECT {_EDGE}, NULL FROM walk JOIN edge ON {step} AND edge.type <> {SAME_AS_REVERSED:d}"
+            f" UNION ALL SELECT *, NULL FROM act UNION ALL SELECT *, NULL FROM side"
+            f" UNION ALL {self._states_of('walk', scope)} UNION ALL {self._states_of('told', scope)}"
+            " UNION ALL SELECT -1, node.nid, node.id, NULL, NULL, NULL, NULL FROM other JOIN node USING (nid)",
             [array(starts), limit + 1],
         )
-        edges = joins | set(first) | set(self._edges(rows))
-        walked = roots | {end for edge in edges for end in (edge.source, edge.target)}
-        return Reached(walked, list(edges), frozenset(["RECORDS"] if len(walked) > limit else []))
+        around = self._met(rows)
+        making = {*joins, *first, *(edge for edge in around.edges if edge.type != "SUBJECT_OF")}
+        walked = roots | {end for edge in making for end in (edge.source, edge.target)}
+        acts = [edge for edge in around.edges if edge.type == "SUBJECT_OF"]
+        stopped = frozenset(["RECORDS"] if len(walked) > limit else [])
+        return Reached(walked, [*making], stopped, Around(acts, around.told))
+
+    def _beside(self, asked: str, visible: str) -> str:
+        """Tables after `act`: `side` is all else that took part in its packings, `told` the events and the containers on that
+        side, `other` what else there is on it."""
+        return (
+            f"side AS MATERIALIZED (SELECT {_EDGE} FROM (SELECT DISTINCT dst FROM act WHERE type > 7) AS packing"
+            f" JOIN edge ON edge.dst = packing.dst AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}"
+            f" AND edge.src NOT IN (SELECT nid FROM {asked})),"
+            " told (nid) AS (SELECT dst FROM act UNION SELECT src FROM side WHERE type = 9),"
+            " other (nid) AS (SELECT src FROM side WHERE type <> 9)"
+        )
+
+    def _states_of(self, table: str, scope: Scope) -> str:
+        """Selects what stands of the ids whose numbers are in `table`, in rows that `_met` reads."""
+        return (
+            f"SELECT 0, node.nid, node.id, state.sid, state.doc, node.key, node.joined FROM {table} JOIN node USING (nid)"
+            f" LEFT JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')}"
+        )
+
+    def _met(self, rows: list[Any]) -> Around:
+        """Edges of rows of `_EDGE`, and what stands, of rows of `_states_of`, all in one list.
+
+        Rows of code -1 only name an id; edges to an id without a row of its own are left out."""
+        ids: dict[int, str] = {row[1]: row[2] for row in rows if row[0] <= 0}
+        names = self._named({row[3] for row in rows if row[3] is not None})
+        edges = [
+            Edge(TYPES[code], ids[one], ids[other], names[sid], ROLES.get(code), quantity, unit)
+            for code, one, other, sid, quantity, unit, _ in rows
+            if code > 0 and one in ids and other in ids
+        ]
+        said = [row for row in rows if row[0] == 0 and row[3] is not None]
+        words = standing.load_all([row[4] for row in said])
+        states = [
+            State(record, names[sid], word, key, joined != 0)
+            for (_, _, record, sid, _, key, joined), word in zip(said, words, strict=True)
+        ]
+        return Around(edges, Told({row[2] for row in rows if row[0] == 0}, sorted(states)))
 
     def _edges(self, rows: list[Any]) -> list[Edge]:
         """Edges of rows (code, source, target, sid, quantity, unit), ascending and each once; `SAME_AS` as it was stated."""

@@ -78,6 +78,11 @@ def load(data: bytes | str) -> Standing:
     return Standing(doc["f"], doc["r"], doc["x"])
 
 
+def load_all(dumps: Iterable[bytes]) -> list[Standing]:
+    """What `load` gives of each, read at one go."""
+    return [Standing(doc["f"], doc["r"], doc["x"]) for doc in orjson.loads(b"[%b]" % b",".join(dumps))]
+
+
 def joined(standings: Iterable[Standing]) -> Standing:
     """One steward's standing over several ids of one thing: field by field the highest rank; what is retracted says nothing."""
     merged: Standing | None = None

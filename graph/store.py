@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from graph.claims import Claim, Edge, canonical_json, chain_hash
 from graph.errors import DeadlineExceeded
@@ -129,8 +129,7 @@ class Scope:
     deadline: Deadline = field(default_factory=Deadline)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """One steward's standing word on one id; `key` is the text of the key the id was computed from, if any.
 
     `joined` is false only where nobody ever said that the id is the same as another: then there is no need to ask."""
@@ -151,15 +150,33 @@ class LogEntry:
     claim: Claim
 
 
-@dataclass
+@dataclass(frozen=True)
+class Told:
+    """What stands of some ids: all the `states` there are of each of them, none where nobody claims it."""
+
+    ids: Collection[str] = frozenset()
+    states: Sequence[State] = ()
+
+
+@dataclass(frozen=True)
+class Around:
+    """What acted on some objects, and what else took part; with what is `told` of the events and containers among them."""
+
+    edges: Sequence[Edge] = ()
+    told: Told = Told()
+
+
+@dataclass(frozen=True)
 class Reached:
     """What a walk found: the ids walked, roots included; the relations met on the way; the limits that stopped it.
 
-    A limit is `RECORDS` (too many ids) or `DEPTH` (more steps of making lie beyond)."""
+    A limit is `RECORDS` (too many ids) or `DEPTH` (more steps of making lie beyond). `around` is what acted on the objects
+    among the ids, told of with them (of a large walk or of persons less may be)."""
 
     walked: set[str]
     edges: list[Edge]
     stopped: frozenset[str] = frozenset()
+    around: Around = Around()
 
 
 class Store(Protocol):
@@ -192,19 +209,16 @@ class Store(Protocol):
     def find(self, texts: Collection[str], scope: Scope) -> dict[str, list[str]]:
         """For each identifier text the ids (ascending) that a visible steward gives it to."""
 
-    def neighbours(
-        self,
-        ids: Collection[str],
-        direction: Direction,
-        types: Collection[str],
-        scope: Scope,
-        period: tuple[int, int] | None = None,
-    ) -> list[Edge]:
+    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
         """Relations of `types` whose target (`up`) or source (`down`) is in `ids`; ascending by (type, source, target, steward).
 
-        `SAME_AS` is returned whichever end is in `ids`, as stated. With a `period` (UTC microseconds, ends included) a
-        `SUBJECT_OF` in another role than content may be left out where its event cannot have happened in it, by
-        anybody's word at any commit."""
+        `SAME_AS` is returned whichever end is in `ids`, as stated."""
+
+    def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
+        """What `graph.walk.around` finds, which is its definition.
+
+        With a `period` (UTC microseconds, ends included) what acted on one of `ids` in another role than content may be
+        left out where it cannot have happened in it, by anybody's word at any commit."""
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         """The walk of `graph.walk.reach`, which is its definition; at most `limit` ids."""

@@ -18,9 +18,10 @@ from graph.errors import AmbiguousIdentifier, InvalidInstant, UnknownCommit, Unk
 from graph.joins import groups
 from graph.model import CLASSES
 from graph.record import SINGLE, Parties, Record, assemble
-from graph.store import Commit, Deadline, Direction, LogEntry, Reached, Scope, State, Store
+from graph.store import Around, Commit, Deadline, Direction, LogEntry, Reached, Scope, State, Store, Told
 
 RECORD_LIMIT = 200_000
+NOTHING = Told()
 _ID = re.compile(r"(" + "|".join(CLASSES) + r")-[0-9a-f]{32}\Z")
 
 
@@ -132,31 +133,37 @@ class View:
             return self._store.reach(ids, direction, self._scope, limit)
         return walk.reach(self._store, ids, direction, self._scope, limit, depth)
 
-    def neighbours(
-        self, ids: Collection[str], direction: Direction, types: Collection[str], period: tuple[int, int] | None = None
-    ) -> list[Edge]:
-        """Relations of `types` one step from `ids`: into them (`up`) or out of them (`down`).
+    def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str]) -> list[Edge]:
+        """Relations of `types` one step from `ids`: into them (`up`) or out of them (`down`)."""
+        return self._store.neighbours(ids, direction, types, self._scope) if ids else []
 
-        With a `period`, what can only have happened outside it may be missing; see `Store.neighbours`."""
-        return self._store.neighbours(ids, direction, types, self._scope, period) if ids else []
+    def around(self, ids: Collection[str], period: tuple[int, int] | None = None) -> Around:
+        """What acted on objects and containers, and what else took part; see `Store.around`."""
+        return self._store.around(ids, self._scope, period)
 
-    def fetch(self, ids: Collection[str]) -> tuple[dict[str, frozenset[str]], dict[str, Record]]:
-        """`(joins, records)` of any ids: what `joined` and `records` give, with fewer reads where little is joined."""
-        states = self._store.get(ids, self._scope)
-        unclaimed = set(ids).difference(state.record for state in states)
+    def fetch(self, ids: Collection[str], told: Told = NOTHING) -> tuple[dict[str, frozenset[str]], dict[str, Record]]:
+        """`(joins, records)` of any ids: what `joined` and `records` give, with fewer reads where little is joined.
+
+        What came `told` with another answer is not read again."""
+        ids = set(ids)
+        states = self._states(ids, told)
+        unclaimed = ids.difference([state.record for state in states])
         asked = unclaimed.union(state.record for state in states if state.joined)
         joins = {record: frozenset((record,)) for record in ids}
-        if asked:
-            joins.update(self.joined(asked))
-            if twins := joins.keys() - set(ids):
-                states = self._store.get(list(joins), self._scope)
-                unclaimed = (unclaimed | twins).difference(state.record for state in states)
-        return joins, self._assembled(joins, states, unclaimed)
+        if not asked:
+            return joins, self._assembled(joins, states, ())
+        joins.update(self.joined(asked))
+        return joins, self.records(joins, Told(ids, states))
 
-    def records(self, joins: Mapping[str, frozenset[str]]) -> dict[str, Record]:
-        """The records whose ids are the keys of `joins` (as `joined` gives them), by smallest id."""
-        states = self._store.get(list(joins), self._scope)
+    def records(self, joins: Mapping[str, frozenset[str]], told: Told = NOTHING) -> dict[str, Record]:
+        """The records whose ids are the keys of `joins` (as `joined` gives them), by smallest id; see `fetch` for `told`."""
+        states = self._states(joins, told)
         return self._assembled(joins, states, joins.keys() - {state.record for state in states})
+
+    def _states(self, ids: Collection[str], told: Told) -> list[State]:
+        others = [record for record in ids if record not in told.ids]
+        states = self._store.get(others, self._scope) if others else []
+        return [*states, *(state for state in told.states if state.record in ids)] if told.ids else states
 
     def _assembled(self, joins: Mapping[str, frozenset[str]], states: list[State], unclaimed: Collection[str]) -> dict[str, Record]:
         records = assemble(joins, states, self._store.known(unclaimed, self._scope) if unclaimed else {})

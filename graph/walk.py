@@ -7,7 +7,8 @@ is reached but ends the walk, unless the walk starts there (DESIGN section 3).
 from collections.abc import Collection
 
 from graph.claims import Edge, class_of
-from graph.store import Direction, Reached, Scope, Store
+from graph.model import CONTAINER
+from graph.store import Around, Direction, Reached, Scope, Store, Told
 
 MAKING = ("INPUT_TO", "OUTPUT")
 
@@ -42,7 +43,18 @@ def reach(store: Store, ids: Collection[str], direction: Direction, scope: Scope
         frontier = fresh - steps.keys()
         level = {class_of(n): step for n, step in found.items()}
         steps.update({n: level[class_of(n)] for n in frontier})
-    return Reached(set(steps), list(edges), frozenset(stopped))
+    objects = {record for record in steps if class_of(record) == "object"}
+    return Reached(set(steps), list(edges), frozenset(stopped), store.around(objects, scope))
+
+
+def around(store: Store, ids: Collection[str], scope: Scope) -> Around:
+    """What acted on objects and containers; of packings and unpackings among it, all that they acted on.
+
+    The states that come along are those of the events, and of the containers of these packings that are not among `ids`."""
+    acts = store.neighbours(ids, "down", ("SUBJECT_OF",), scope)
+    sides = store.neighbours({edge.target for edge in acts if edge.role is not None}, "up", ("SUBJECT_OF",), scope)
+    told = {edge.target for edge in acts} | {edge.source for edge in sides if edge.role == CONTAINER} - set(ids)
+    return Around(sorted({*acts, *sides}, key=lambda edge: edge[:4]), Told(told, store.get(told, scope)))
 
 
 def with_joined(store: Store, ids: Collection[str], scope: Scope) -> tuple[set[str], set[Edge]]:

@@ -7,15 +7,15 @@ nothing: where the record is vague, an object counts as inside rather than not, 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from graph.claims import Edge
+from graph.claims import Edge, class_of
 from graph.joins import groups
 from graph.model import CONTAINER, CONTENT
 from graph.record import Record
-from graph.view import View
+from graph.store import Around, Reached, Told
+from graph.view import NOTHING, View
 
 NEVER = -(2**62)
 ALWAYS = 2**62
@@ -35,8 +35,7 @@ class Window(NamedTuple):
 EVER = Window(NEVER, ALWAYS)
 
 
-@dataclass(frozen=True)
-class Stay:
+class Stay(NamedTuple):
     """One object in one container, with the events that put it in and took it out where they are known."""
 
     content: str
@@ -53,38 +52,64 @@ class Holdings:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.edges: set[Edge] = set()
-        self.joins: dict[str, frozenset[str]] = {}
+        self.edges: list[Edge] = []
         self.records: dict[str, Record] = {}
+        self._joins: dict[str, frozenset[str]] = {}
+        self.names: dict[str, str] = {}
         self._asked: set[str] = set()
-        self._holders_asked: set[str] = set()
         self._sided: set[str] = set()
         self._acts: dict[str, dict[str, str | None]] = {}
+        self._packed: dict[str, set[str]] = {}
         self._contents: dict[str, set[str]] = {}
         self._holders: dict[str, set[str]] = {}
         self._stays: dict[str, list[Stay]] = {}
+        self._making: dict[str, set[str]] = {}
 
     # -- gathering
+
+    def take(self, reached: Reached) -> None:
+        """Take in a walk with what acted on its objects, and gather what its objects need.
+
+        It followed every join, so its ids are joined by these alone."""
+        found = groups((edge.source, edge.target) for edge in reached.edges if edge.type == "SAME_AS")
+        joins = {record: found.get(record) or frozenset((record,)) for record in reached.walked if record not in self._joins}
+        if joins:
+            self._know(joins, self._view.records(joins, reached.around.told))
+        self._gather({record for record in reached.walked if class_of(record) == "object"}, reached.around)
 
     def gather(self, objects: Collection[str]) -> None:
         """Fetch what acted on `objects`, on the containers that ever held them, on theirs, and so on.
 
         Of the containers only what happened while one of `objects` can have been inside."""
         news = set(objects) - self._asked
-        if not news:
-            return
-        news |= {twin for twin in self._learn(news) if twin.startswith("object-")}
-        self._asked |= news
-        holders = self._ask(news, None)
-        self._holders_asked = set()
-        if self._asked - news:
+        if news:
+            news |= {twin for twin in self._learn(news) if class_of(twin) == "object"}
+            self._gather(news, self._view.around(news))
+
+    def _gather(self, objects: set[str], around: Around) -> None:
+        others = self._asked - objects
+        self._asked |= objects
+        holders = self._meet(around)
+        if others:
             holders |= {edge.source for edge in self.edges if edge.role == CONTAINER}
         self._index()
-        period = self._period() if holders else EVER
-        while frontier := holders - self._asked - self._holders_asked:
-            self._holders_asked |= frontier
-            holders = self._ask(frontier, period)
-        self._index()
+        holders -= self._asked
+        if holders:
+            period, asked = self._period(), set[str]()
+            while holders:
+                asked |= holders
+                holders = self._meet(self._view.around(holders, period)) - self._asked - asked
+            self._index()
+            if unclear := self._begun_before(period, {self.name(record) for record in asked}):
+                self._meet(self._view.around(unclear))
+                self._index()
+
+    def _begun_before(self, period: Window, contents: Collection[str]) -> set[str]:
+        """Of containers whose stay in others began before `period` and was not ended by an unpacking in it, they and the others:
+        what ended it can have happened before, too."""
+        stays = [stay for content in self._packed.keys() & contents for stay in self.stays(content)]
+        begun = [stay for stay in stays if stay.closed_by is None and stay.window.start < period.start]
+        return {record for stay in begun for name in (stay.content, stay.container) for record in self.ids(name)}
 
     def gather_contents(self, containers: Collection[str]) -> None:
         """Fetch likewise everything that was ever in `containers`, however deep."""
@@ -96,63 +121,65 @@ class Holdings:
             events = {edge.target for edge in self.edges if edge.source in frontier and edge.role == CONTAINER}
             frontier = {edge.source for edge in self.edges if edge.target in events and edge.role == CONTENT} - seen
 
-    def _ask(self, frontier: set[str], period: Window | None) -> set[str]:
-        """What acted on `frontier`, who else took part in its packings; returns the containers met (and twins of them)."""
-        acts = self._view.neighbours(frontier, "down", ("SUBJECT_OF",), period)
-        self.edges.update(acts)
-        sides = self._side({edge.target for edge in acts if edge.role is not None})
-        containers = {edge.source for edge in sides if edge.role == CONTAINER}
-        twins = self._learn({edge.target for edge in acts} | containers)
-        more = self._side({twin for twin in twins if twin.startswith("event-")})
-        self._learn({edge.source for edge in more if edge.role == CONTAINER})
-        return containers | {twin for twin in twins if twin.startswith("object-")} | {e.source for e in more if e.role == CONTAINER}
+    def _meet(self, around: Around) -> set[str]:
+        """Take in what acted on objects or containers; returns the containers met, by all their ids."""
+        self._learn(around.told.ids, around.told)
+        edges = [*around.edges]
+        events = {edge.target for edge in edges}
+        if self.names:
+            self._sided |= events
+            twins = {twin for event in events for twin in self.ids(event)} - self._sided
+            self._sided |= twins
+            edges += self._view.neighbours(twins, "up", ("SUBJECT_OF",))
+        self.edges += edges
+        holders = {edge.source for edge in edges if edge.role == CONTAINER}
+        self._learn(holders)
+        return {record for holder in holders for record in self.ids(holder)}
 
-    def _side(self, events: set[str]) -> list[Edge]:
-        """All that packings and unpackings acted on."""
-        sides = self._view.neighbours(events - self._sided, "up", ("SUBJECT_OF",))
-        self._sided |= events
-        self.edges.update(sides)
-        return sides
-
-    def _learn(self, ids: set[str]) -> set[str]:
-        """Fetch records not known yet; returns ids that turned out to be joined with them."""
-        news = ids - self.joins.keys()
+    def _learn(self, ids: Collection[str], told: Told = NOTHING) -> set[str]:
+        """Fetch records not known yet, but for what came along `told`; returns ids that turned out to be joined with them."""
+        news = {record for record in ids if record not in self._joins}
         if not news:
             return set()
-        joins, records = self._view.fetch(news)
-        self.joins.update(joins)
-        self.records.update(records)
+        joins, records = self._view.fetch(news, told)
+        self._know(joins, records)
         return joins.keys() - news
+
+    def _know(self, joins: Mapping[str, frozenset[str]], records: Mapping[str, Record]) -> None:
+        self._joins.update(joins)
+        self.records.update(records)
+        if len(records) < len(joins):
+            self.names.update((record, min(group)) for record, group in joins.items() if len(group) > 1)
 
     def _period(self) -> Window:
         """The time over which any object asked about can have been inside a container, by its own packings alone."""
-        stays = [stay for record in {self.name(record) for record in self._asked} for stay in self.stays(record)]
+        asked = {self.name(record) for record in self._asked}
+        stays = [stay for record in self._packed.keys() & asked for stay in self.stays(record)]
         named = [stay.window if stay.closed_by else Window(stay.window.start, ALWAYS) for stay in stays]
         return Window(min((w.start for w in named), default=NEVER), max((w.end for w in named), default=ALWAYS))
 
-    def learn(self, ids: Collection[str], pairs: Collection[tuple[str, str]]) -> None:
-        """Take in joins that somebody else asked for: all of `ids` are known to be joined by `pairs` alone."""
-        found = groups(pairs)
-        for record in ids:
-            self.joins[record] = found.get(record, frozenset((record,)))
-
     def name(self, record: str) -> str:
         """The joined record an id belongs to."""
-        group = self.joins.get(record)
-        return record if group is None or len(group) == 1 else min(group)
+        return self.names.get(record, record)
+
+    def ids(self, record: str) -> frozenset[str]:
+        """All ids of a joined record."""
+        return self._joins.get(record) or frozenset((record,))
 
     def _index(self) -> None:
         self._acts, self._stays = defaultdict(dict), {}
-        self._contents, self._holders = defaultdict(set), defaultdict(set)
-        for edge in self.edges:
-            if edge.type == "SUBJECT_OF":
-                source, event = self.name(edge.source), self.name(edge.target)
-                acts = self._acts[source]
-                acts[event] = edge.role or acts.get(event)
-                if edge.role == CONTENT:
-                    self._contents[event].add(source)
-                elif edge.role == CONTAINER:
-                    self._holders[event].add(source)
+        self._packed, self._contents, self._holders = defaultdict(set), defaultdict(set), defaultdict(set)
+        names = self.names
+        for _, source, event, _, role, _, _ in self.edges:
+            if names:
+                source, event = names.get(source, source), names.get(event, event)
+            acts = self._acts[source]
+            acts[event] = role or acts.get(event)
+            if role == CONTENT:
+                self._packed[source].add(event)
+                self._contents[event].add(source)
+            elif role == CONTAINER:
+                self._holders[event].add(source)
 
     # -- what happened to an object
 
@@ -171,6 +198,8 @@ class Holdings:
 
     def stays(self, content: str) -> list[Stay]:
         """The direct stays of an object or container, by container and start."""
+        if content not in self._packed:
+            return []
         if content not in self._stays:
             self._stays[content] = sorted(
                 (stay for container in self._containers(content) for stay in self._stays_in(content, container)),
@@ -179,8 +208,7 @@ class Holdings:
         return self._stays[content]
 
     def _containers(self, content: str) -> set[str]:
-        packings = (event for event, role in self._acts.get(content, {}).items() if role == CONTENT)
-        return {container for event in packings for container in self._holders[event]} - {content}
+        return {container for event in self._packed[content] for container in self._holders[event]} - {content}
 
     def _stays_in(self, content: str, container: str) -> Iterator[Stay]:
         """Stays of one object in one container, from the events of the two in order of time."""
@@ -211,19 +239,24 @@ class Holdings:
                 yield Stay(content, container, Window(self._last_own(content, at, event), at), None, event)
 
     def _own_spans(self, content: str) -> Iterator[tuple[str, tuple[int, int]]]:
-        making = set(self._view.neighbours(self.ids(content), "down", ("INPUT_TO",)))
-        making.update(self._view.neighbours(self.ids(content), "up", ("OUTPUT",)))
-        steps = {edge.target if edge.type == "INPUT_TO" else edge.source for edge in making}
-        others = steps - self.records.keys()
-        records = self._view.records(self._view.joined(others)) if others else {}
-        for event in (*self.acts(content), *steps):
-            record = self.records.get(event) or records.get(event)
-            if record is not None and record.span is not None:
-                yield event, record.span
+        """The events of an object's own: what acted on it, what made it, and what took it in."""
+        ids = self.ids(content)
+        if not ids <= self._making.keys():
+            self._learn_making()
+        for event in (*self.acts(content), *(step for record in ids for step in self._making[record])):
+            span = self.span(self.name(event))
+            if span is not None:
+                yield event, span
 
-    def ids(self, record: str) -> frozenset[str]:
-        """All ids of a joined record."""
-        return self.joins.get(record, frozenset((record,)))
+    def _learn_making(self) -> None:
+        """Fetch the steps that made or took in any content known, with one look for all."""
+        news = {record for content in self._packed for record in self.ids(content)} - self._making.keys()
+        made = [(edge.target, edge.source) for edge in self._view.neighbours(news, "up", ("OUTPUT",))]
+        taken_in = [(edge.source, edge.target) for edge in self._view.neighbours(news, "down", ("INPUT_TO",))]
+        self._learn({step for _, step in made + taken_in})
+        self._making |= {record: set() for record in news}
+        for record, step in made + taken_in:
+            self._making[record].add(step)
 
     def _next_own(self, content: str, after: int) -> int:
         return min((span[0] for _, span in self._own_spans(content) if span[0] > after), default=ALWAYS)

@@ -8,7 +8,7 @@ mirror of up: b is down of a exactly if a is up of b.
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graph.claims import Edge, class_of
 from graph.errors import DeadlineExceeded
@@ -35,8 +35,7 @@ class Completeness:
         return not self.reasons
 
 
-@dataclass(frozen=True)
-class Relation:
+class Relation(NamedTuple):
     """A relation of an answer with the stewards who state it. `start` and `end` (UTC microseconds) bound a `CONTAINED_IN`."""
 
     type: str
@@ -125,37 +124,39 @@ class _Walk:
     def __init__(self, view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window) -> None:
         self.view, self.way, self.depth_limit, self.limit, self.period = view, way, depth, limit, period
         self.holdings = Holdings(view)
-        joins, records = view.fetch(roots)
-        self.holdings.joins.update(joins)
-        self.holdings.records.update(records)
-        self.root_ids = set(joins)
-        self.roots = set(records)
-        self.starts = set(self.root_ids)
+        self.roots = set(roots)
+        self.starts = set(roots)
         self.opened: set[str] = set()
         self.reached = Reached(set(), [])
+        self.taken_in: list[Edge] = []
 
     # -- finding
 
     def answer(self) -> Lineage:
         """Walk until nothing more is found, then put the answer together."""
-        events = {record for record in self.root_ids if class_of(record) == "event"}
+        events = self._joined_events()
         acted_on = {e.source for e in self.view.neighbours(events, "up", ("SUBJECT_OF",))}
-        self.starts |= acted_on
+        self.starts |= events | acted_on
         while True:
             self.reached = self.view.reach(self.starts, self.way, self.depth_limit, self.limit)
-            self._learn_joins()
+            self.holdings.take(self.reached)
+            self.roots = {self.holdings.name(root) for root in self.roots}
             objects = {record for record in self.reached.walked if class_of(record) == "object"}
-            self.holdings.gather(objects)
             more = self._through_roots(events, acted_on) | self._through_containers(objects)
             if self.reached.stopped or not more - self.reached.walked:
                 break
             self.starts |= more
         return self._compose()
 
+    def _joined_events(self) -> set[str]:
+        """The events among the roots, by all their ids."""
+        events = {root for root in self.roots if class_of(root) == "event"}
+        return set(self.view.joined(events)) if events else events
+
     def _through_roots(self, events: set[str], acted_on: set[str]) -> set[str]:
         """What root containers, and containers that root events acted on, stand for: their contents."""
         holdings = self.holdings
-        named = {holdings.name(record) for record in acted_on | self.root_ids if class_of(record) == "object"}
+        named = {holdings.name(record) for record in acted_on | self.roots if class_of(record) == "object"}
         containers = {container for container in named if holdings.is_container(container)}
         if containers - self.opened:
             self.opened |= containers
@@ -173,11 +174,6 @@ class _Walk:
     def _ids(self, records: Iterable[str]) -> set[str]:
         return {record for name in records for record in self.holdings.ids(name)}
 
-    def _learn_joins(self) -> None:
-        """Joins met on the walk are known without asking again."""
-        pairs = [(edge.source, edge.target) for edge in self.reached.edges if edge.type == "SAME_AS"]
-        self.holdings.learn(self.reached.walked, pairs)
-
     def _through_containers(self, objects: set[str]) -> set[str]:
         """Up: the contents of containers that were inputs. Down: the steps that took in a container with the object in it."""
         holdings = self.holdings
@@ -192,7 +188,7 @@ class _Walk:
         containers = self._ids({container for container, _ in stays})
         uses = defaultdict(set)
         taken_in = self.view.neighbours(containers, "down", ("INPUT_TO",))
-        holdings.edges.update(taken_in)
+        self.taken_in = taken_in
         for edge in taken_in:
             uses[holdings.name(edge.source)].add(edge.target)
         spans = self._spans({step for steps in uses.values() for step in steps})
@@ -214,31 +210,28 @@ class _Walk:
         holdings = self.holdings
         name = holdings.name
         walked = {name(record) for record in self.reached.walked}
-        objects = {record for record in walked if class_of(record) == "object"}
         acted_on: dict[str, set[str]] = defaultdict(set)
-        borne: dict[str, set[str]] = defaultdict(set)
-        containers = set()
-        contained: set[Relation] = set()
-        for record in objects:
-            for event in holdings.acts(record):
-                acted_on[event].add(record)
-            for event in holdings.borne(record):
-                borne[event].add(record)
-            for stay, _ in holdings.held(record):
-                containers.add(stay.container)
-                contained.add(self._contained_in(stay))
-        included = walked | set(acted_on) | set(borne) | containers
+        stays: set[Stay] = set()
+        for record in walked:
+            if class_of(record) == "object":
+                for event in holdings.acts(record):
+                    acted_on[event].add(record)
+                for event in holdings.borne(record):
+                    acted_on[event].add(record)
+                stays.update(stay for stay, _ in holdings.held(record))
+        included = walked.union(acted_on, [stay.container for stay in stays])
         missing = self._ids(included - holdings.records.keys())
         records = holdings.records | (self.view.fetch(missing)[1] if missing else {})
         relations = self._relations(included)
         depth = self._depth()
-        for event, subjects in (*acted_on.items(), *borne.items()):
-            depth.setdefault(event, min(depth[subject] for subject in subjects))
+        for event, subjects in acted_on.items():
+            if event not in depth:
+                depth[event] = min([depth[subject] for subject in subjects])
         answer = Lineage(tuple(sorted(self.roots)), self.way, self._completeness())
         answer.records = {record: records[record] for record in sorted(included)}
-        answer.relations = sorted(relations | contained, key=_order)
+        answer.relations = sorted([*relations, *map(self._contained_in, stays)], key=_order)
         answer.depth = depth
-        answer.acted_on = {event: acted_on[event] | borne[event] for event in acted_on.keys() | borne.keys()}
+        answer.acted_on = acted_on
         if self.way == "up":
             answer.after_use = self._after_use(answer)
         return answer
@@ -261,20 +254,22 @@ class _Walk:
             end=None if end == ALWAYS else end,
         )
 
-    def _relations(self, included: set[str]) -> set[Relation]:
+    def _relations(self, included: set[str]) -> list[Relation]:
         """The stored relations between included records, each once with all who state it; the first one's amounts are shown."""
-        name = self.holdings.name
-        told: dict[tuple[str, str, str], list[Edge]] = defaultdict(list)
-        for edge in (*self.reached.edges, *self.holdings.edges):
-            if edge.type != "SAME_AS":
-                source, target = name(edge.source), name(edge.target)
+        names = self.holdings.names
+        told: dict[tuple[str, str, str], list[Edge]] = {}
+        for edge in (*self.reached.edges, *self.holdings.edges, *self.taken_in):
+            type_, source, target = edge[:3]
+            if type_ != "SAME_AS":
+                if names:
+                    source, target = names.get(source, source), names.get(target, target)
                 if source in included and target in included:
-                    told[edge.type, source, target].append(edge)
-        found = set()
-        for (type_, source, target), edges in told.items():
-            first = min(edges, key=lambda edge: (edge.steward, edge.source, edge.target)) if len(edges) > 1 else edges[0]
-            stewards = tuple(sorted({edge.steward for edge in edges})) if len(edges) > 1 else (first.steward,)
-            found.add(Relation(type_, source, target, stewards, first.role, first.quantity, first.unit))
+                    told.setdefault((type_, source, target), []).append(edge)
+        found = []
+        for ends, edges in told.items():
+            first = edges[0] if len(edges) == 1 else min(edges, key=lambda edge: (edge.steward, edge.source, edge.target))
+            stewards = (first.steward,) if len(edges) == 1 else tuple(sorted({edge.steward for edge in edges}))
+            found.append(Relation(*ends, stewards, *first[4:]))
         return found
 
     def _depth(self) -> dict[str, int]:
@@ -307,7 +302,8 @@ class _Walk:
                 last_use[relation.source] = max(last_use.get(relation.source, NEVER), used)
         found = set()
         for event, subjects in answer.acted_on.items():
-            span = answer.records[event].span
-            if span is not None and all(span[0] > last_use.get(subject, ALWAYS) for subject in subjects):
-                found.add(event)
+            if subjects <= last_use.keys():
+                span = answer.records[event].span
+                if span is not None and span[0] > max([last_use[subject] for subject in subjects]):
+                    found.add(event)
         return frozenset(found)

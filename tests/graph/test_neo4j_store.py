@@ -184,8 +184,8 @@ def test_acts_of_containers_that_cannot_have_been_in_the_period_are_not_sent(sto
     net.say("event", "A1", "Step", steward="B", started_at=at(50))
     land(store, net.claims)
     period = (BASE + 3 * HOUR, BASE + 60 * HOUR)
-    found = store.neighbours([rid("object", "C")], "down", ["SUBJECT_OF"], now(store), period)
-    assert {edge.target for edge in found} == {rid("event", f"A{n}") for n in (1, 3, 4, 5)}
+    found = store.around([rid("object", "C")], now(store), period)
+    assert {edge.target for edge in found.edges} == {rid("event", f"A{n}") for n in (1, 3, 4, 5)}
 
 
 # -- the present in plain sight

@@ -52,8 +52,8 @@ MUTANTS = (
     Mutant(
         "the walk goes the wrong way",
         "graph/sqlite_store.py",
-        'near, far = ("dst", "src") if direction == "up" else ("src", "dst")\n        stop',
-        'near, far = ("src", "dst") if direction == "up" else ("dst", "src")\n        stop',
+        "near, far = _SIDES[direction]\n        visible",
+        "far, near = _SIDES[direction]\n        visible",
     ),
     Mutant("a conflict is swallowed", "graph/ledger.py", 'verdicts[index] = "conflict"', 'verdicts[index] = "added"'),
     Mutant(
@@ -69,7 +69,10 @@ MUTANTS = (
         "stewards = None",
     ),
     Mutant(
-        "the deadline is ignored", "graph/sqlite_store.py", "connection.set_progress_handler(scope.deadline.over, 5_000)", "pass"
+        "the deadline is ignored",
+        "graph/sqlite_store.py",
+        "connection.set_progress_handler(scope.deadline.over, _OPERATIONS)",
+        "pass",
     ),
     Mutant("a person does not end the walk", "graph/sqlite_schema.py", "return FROM_PERSON", "return _CODE_OF_TYPE[type_]"),
     Mutant("a join is followed one way only", "graph/sqlite_write.py", 'if type_ == "SAME_AS":', "if False:"),
@@ -91,8 +94,8 @@ MUTANTS = (
     Mutant(
         "neighbours are looked up the wrong way",
         "graph/sqlite_store.py",
-        'near, far = ("dst", "src") if direction == "up" else ("src", "dst")\n        ends',
-        'near, far = ("src", "dst") if direction == "up" else ("dst", "src")\n        ends',
+        "near, far = _SIDES[direction]\n        ends",
+        "far, near = _SIDES[direction]\n        ends",
     ),
     Mutant("a load never ends", "graph/ledger.py", "closes=batch.closes", "closes=False"),
 )
