@@ -317,8 +317,9 @@ class SqliteStore:
 
     def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
         visible = self._visible(scope, "edge")
+        whole = period is None
         acts = f"SELECT {_EDGE} FROM asked JOIN edge ON edge.src = asked.nid AND"
-        if period is None:
+        if whole:
             found = f"{acts} edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}"
         else:
             dated = acts.replace("JOIN edge", "JOIN edge INDEXED BY edge_when") + " edge.type IN (7, 9) AND edge.first"
@@ -329,7 +330,7 @@ class SqliteStore:
         rows = self._rows(
             scope,
             "WITH asked (nid) AS MATERIALIZED (SELECT node.nid FROM json_each(?1) AS given JOIN node ON node.id = given.value),"
-            f" act AS MATERIALIZED ({found}), {self._beside('asked', visible)}"
+            f" act AS MATERIALIZED ({found}), {self._beside('asked', visible, whole)}"
             f" SELECT *, NULL FROM act UNION ALL SELECT *, NULL FROM side UNION ALL {self._states_of('told', scope)}"
             " UNION ALL SELECT -1, nid, id, NULL, NULL, NULL, NULL FROM (SELECT nid FROM asked UNION SELECT nid FROM other)"
             " JOIN node USING (nid)",
@@ -354,7 +355,7 @@ class SqliteStore:
             " (SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
             f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?),"
             f" act AS MATERIALIZED (SELECT {_EDGE} FROM walk JOIN edge ON edge.src = walk.nid"
-            f" AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}), {self._beside('walk', visible)}"
+            f" AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}), {self._beside('walk', visible, whole=True)}"
             f" SELECT {_EDGE}, NULL FROM walk JOIN edge ON {step} AND edge.type <> {SAME_AS_REVERSED:d}"
             f" UNION ALL SELECT *, NULL FROM act UNION ALL SELECT *, NULL FROM side"
             f" UNION ALL {self._states_of('walk', scope)} UNION ALL {self._states_of('told', scope)}"
@@ -368,14 +369,15 @@ class SqliteStore:
         stopped = frozenset(["RECORDS"] if len(walked) > limit else [])
         return Reached(walked, [*making], stopped, Around(acts, around.told))
 
-    def _beside(self, asked: str, visible: str) -> str:
-        """Tables after `act`: `side` is all else that took part in its packings, `told` the events and the containers on that
-        side, `other` what else there is on it."""
+    def _beside(self, asked: str, visible: str, whole: bool) -> str:
+        """Tables after `act`: `side` is what else took part in its packings (all that did, where `act` is not the `whole`),
+        `told` the events and the other containers on that side, `other` what else there is on it."""
+        news = f"edge.src NOT IN (SELECT nid FROM {asked})"
         return (
             f"side AS MATERIALIZED (SELECT {_EDGE} FROM (SELECT DISTINCT dst FROM act WHERE type > 7) AS packing"
             f" JOIN edge ON edge.dst = packing.dst AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}"
-            f" AND edge.src NOT IN (SELECT nid FROM {asked})),"
-            " told (nid) AS (SELECT dst FROM act UNION SELECT src FROM side WHERE type = 9),"
+            f"{f' AND {news}' if whole else ''}),"
+            f" told (nid) AS (SELECT dst FROM act UNION SELECT src FROM side AS edge WHERE type = 9 AND {news}),"
             " other (nid) AS (SELECT src FROM side WHERE type <> 9)"
         )
 

@@ -184,6 +184,19 @@ def test_nested_containers_share_what_happened_while_inside(store: Store) -> Non
     assert rid("object", "BAG") in lineage(view(store), [rid("object", "DEWAR")]).records
 
 
+def test_an_unpacking_after_the_period_tells_of_a_stay_in_it(store: Store) -> None:
+    net = Network()
+    net.pack("out-bag", 2, "RACK", ["BAG"], out=True)
+    net.pack("in-box", None, "BOX", ["RACK"])
+    net.pack("in-dewar", 2, "DEWAR", ["RACK"])
+    net.pack("filled", None, "DEWAR", [])
+    net.pack("out-box", 3, "DEWAR", ["BOX"], out=True)
+    land(store, net.claims)
+    seen = view(store)
+    assert rid("event", "filled") in lineage(seen, [rid("object", "BAG")]).records
+    assert rid("object", "BAG") in lineage(seen, [rid("event", "filled")], "down").records
+
+
 def test_what_ended_the_stay_of_a_container_before_its_content_came_is_not_overlooked(store: Store) -> None:
     net = Network()
     net.pack("in-dewar", None, "DEWAR", ["RACK"])
@@ -216,8 +229,9 @@ def test_a_period_leaves_out_only_what_cannot_have_happened_in_it(store: Store) 
     whole, part = (set(store.around(objects, everything(store), period).edges) for period in (None, (first, last)))
     assert part <= whole
     spans = {record: view(store).record(record).span for record in {edge.target for edge in whole}}
+    packings = {edge.target for edge in part if edge.role}
     for edge in whole - part:
         span = spans[edge.target]
-        assert edge.role != "content"
+        assert edge.target not in packings
         assert span is not None
         assert span[1] < first or span[0] > last
