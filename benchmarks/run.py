@@ -1,10 +1,10 @@
-"""Measure loading and lineage against what a user would take instead; prints a table and writes RESULTS.md.
+"""Measure loading and lineage against what a user would take instead; prints a table, writes RESULTS.md and PROFILE.md.
 
     python -m benchmarks.run                   a million records into SQLite, and a fiftieth of them into a local Neo4j
     python -m benchmarks.run --journeys 300
 
-Peers run in the same process, one after the other: the bare CSV reader and bare inserts for loading into SQLite, the
-driver's own `UNWIND` of the same rows for Neo4j, and the best plain Cypher found for the same lineage.
+Peers run in the same process: the bare CSV reader and bare inserts for loading into SQLite, the driver's own `UNWIND` of
+the same rows for Neo4j, and the best plain Cypher found for the same lineage (see `on_neo4j`).
 """
 
 import argparse
@@ -13,15 +13,13 @@ import os
 import platform
 import random
 import sqlite3
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from api.neo4j_server import LocalNeo4j, missing_tools
-from benchmarks import rows
-from graph.neo4j_store import Neo4jStore
+from api.neo4j_server import missing_tools
+from benchmarks import on_neo4j, rows
+from benchmarks.timing import percentiles, timed
 from graph.sqlite_store import SqliteStore
 from graph.store import Store
 from graph.view import view
@@ -37,6 +35,7 @@ def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--journeys", type=int, default=MILLION)
+    parser.add_argument("--neo4j-journeys", type=int, help="how many into Neo4j (default: a fiftieth, at least 100)")
     options = parser.parse_args()
     table: list[tuple[str, str, str]] = []
     with tempfile.TemporaryDirectory(prefix="veintrace-bench-") as folder:
@@ -44,8 +43,10 @@ def main() -> None:
         if missing := missing_tools():
             table.append(("Neo4j", "not measured", f"{', '.join(missing)} not installed"))
         else:
-            with LocalNeo4j() as server:
-                _neo4j(Path(folder), server.uri, max(100, options.journeys // 50), table)
+            here = Path(__file__)
+            table += on_neo4j.measure(
+                Path(folder), options.neo4j_journeys or max(100, options.journeys // 50), here.with_name("PROFILE.md")
+            )
     text = _table(table)
     print(text)
     Path(__file__).with_name("RESULTS.md").write_text(text, encoding="utf-8")
@@ -58,15 +59,15 @@ def _sqlite(folder: Path, journeys: int, table: list[tuple[str, str, str]]) -> N
     table.append(("records and relations in the bundle", f"{made['records']:,} and {made['relations']:,}", ""))
     store = SqliteStore(folder / "graph.db", create=True)
     marks: list[tuple[float, int]] = []
-    seconds = _timed(lambda: _load(store, bundle, marks))
+    seconds = timed(lambda: _load(store, bundle, marks))
     table.append(("load into SQLite, file to commit", f"{total / seconds:,.0f} records and relations/s", "bar 40,000"))
     table.append(("its last tenth of commits over its first", f"{_tenths(marks):.2f}", "bar 0.6"))
-    bare = _timed(lambda: _bare_sqlite(bundle, folder / "bare.db"))
+    bare = timed(lambda: _bare_sqlite(bundle, folder / "bare.db"))
     table.append(("bare csv reader and executemany of the cells", f"{seconds / bare:.1f} times faster", "peer"))
     for viewer in (None, "H"):
         name = "all-seeing" if viewer is None else "one organisation"
         bar = "bar 1 ms" if viewer is None else "bar 2 ms"
-        table.append((f"lineage of a dose, SQLite, {name}", _percentiles(_lineages(store, viewer, journeys)), bar))
+        table.append((f"lineage of a dose, SQLite, {name}", percentiles(_lineages(store, viewer, journeys)), bar))
     store.close()
 
 
@@ -120,51 +121,6 @@ def _lineages(store: Store, viewer: str | None, journeys: int) -> list[float]:
         times.append(time.perf_counter() - begun)
     assert len(found.records) == 41
     return times
-
-
-_BEST_CYPHER = """
-MATCH (root:Record {id: $id})
-MATCH (root)<-[f:INPUT_TO|OUTPUT*0..]-(m) WHERE all(x IN f WHERE x.ends_up IS NULL)
-WITH DISTINCT m
-OPTIONAL MATCH (m)-[a:SUBJECT_OF]->(e)
-OPTIONAL MATCH (e)<-[k:SUBJECT_OF {role: 'container'}]-(c) WHERE a.role = 'content'
-OPTIONAL MATCH (c)-[b:SUBJECT_OF]->(e2)
-RETURN m, collect(DISTINCT e), collect(DISTINCT c), collect(DISTINCT e2)
-"""
-"""Objects and steps, what acted on them, their containers and what acted on these; nobody's word told apart, no times judged."""
-
-
-def _neo4j(folder: Path, url: str, journeys: int, table: list[tuple[str, str, str]]) -> None:
-    bundle = folder / "small"
-    made = rows.write(bundle, journeys)
-    total = made["records"] + made["relations"]
-    store = Neo4jStore(url, create=True)
-    seconds = _timed(lambda: load(store, [bundle], Options(steward="H", author="benchmark")))
-    table.append((f"load into Neo4j ({total:,})", f"{total / seconds:,.0f} records and relations/s", ""))
-    times = _lineages(store, None, journeys)
-    table.append(("lineage of a dose, Neo4j, all-seeing", _percentiles(times), ""))
-    seen = view(store)
-    doses = [seen.resolve(f"{n}-H@H") for n in range(0, journeys, max(1, journeys // 100))]
-    plain = []
-    for dose in doses:
-        begun = time.perf_counter()
-        store._bolt.rows(_BEST_CYPHER, id=dose)
-        plain.append(time.perf_counter() - begun)
-    ratio = statistics.median(times) / statistics.median(plain)
-    table.append(("the nearest plain Cypher", f"{_percentiles(plain)}; ours takes {ratio:.2f} times as long", "bar 1.25"))
-    store.close()
-
-
-def _timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def _percentiles(times: list[float]) -> str:
-    ordered = sorted(times)
-    p50, p90 = statistics.median(ordered), ordered[int(len(ordered) * 0.9)]
-    return f"p50 {p50 * 1e3:.2f} ms, p90 {p90 * 1e3:.2f} ms"
 
 
 def _table(table: list[tuple[str, str, str]]) -> str:

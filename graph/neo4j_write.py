@@ -23,10 +23,16 @@ _LARGEST = 2**63
 
 
 class Writer:
-    """Reads the head and writes plans through `run`, a statement runner bound to a transaction."""
+    """Reads the head and writes one plan through `run`, a statement runner bound to a transaction that has the turn.
+
+    As nobody else writes meanwhile, each id is looked up once: what was read of it serves all that is asked later."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._read: set[str] = set()
+        self._known: set[str] = set()
+        self._joined: set[str] = set()
+        self._states: dict[str, dict[str, Standing]] = {}
 
     # -- what a plan asks
 
@@ -35,25 +41,40 @@ class Writer:
         return Commit(**orjson.loads(rows[0][0])) if rows else None
 
     def logged(self, claims: Collection[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
-        rows = self._run(
-            "UNWIND $asked AS asked MATCH (c:_Claim {record: asked[0], hash: asked[1]}) RETURN c.record, c.hash",
-            asked=[[record, digest.hex()] for record, digest in claims],
+        self._look_up({record for record, _ in claims})
+        # Who ever spoke of an id still has a state of it, so of the others nothing is in the log.
+        asked = [[record, digest.hex()] for record, digest in claims if record in self._states]
+        if not asked:
+            return set()
+        [[rows]] = self._run(
+            "UNWIND $asked AS asked MATCH (c:_Claim {record: asked[0], hash: asked[1]}) RETURN collect([c.record, c.hash])",
+            asked=asked,
         )
         return {(record, bytes.fromhex(digest)) for record, digest in rows}
 
     def standings(self, ids: Collection[str]) -> dict[ledger.Owner, Standing]:
-        rows = self._run(
-            "UNWIND $ids AS id MATCH (s:_State {id: id}) WHERE s.until = $forever RETURN s.id, s.steward, s.doc",
-            ids=list(ids),
-            forever=FOREVER,
-        )
-        return {(record, steward): standing.load(doc) for record, steward, doc in rows}
+        self._look_up(ids)
+        return {(id_, steward): word for id_ in ids for steward, word in self._states.get(id_, {}).items()}
+
+    def _look_up(self, ids: Collection[str]) -> None:
+        """Read of ids not read before whether they are known, whether joined, and what stands of them."""
+        unread = [id_ for id_ in ids if id_ not in self._read]
+        if not unread:
+            return
+        self._read.update(unread)
+        [[rows]] = self._run(_LOOK_UP, ids=unread, forever=FOREVER)
+        for record, is_joined, steward, doc in rows:
+            self._known.add(record)
+            if is_joined:
+                self._joined.add(record)
+            if steward is not None:
+                self._states.setdefault(record, {})[steward] = standing.load(doc)
 
     def joins(self, ids: Collection[str]) -> list[Edge]:
         found: dict[Edge, None] = {}
         seen: set[str] = set()
         frontier = set(ids)
-        while frontier:
+        while frontier := {id_ for id_ in frontier if id_ not in self._read or id_ in self._joined}:
             seen |= frontier
             rows = self._run(
                 "UNWIND $ids AS id MATCH (a:Record {id: id}) WHERE a._joined"
@@ -82,31 +103,32 @@ class Writer:
         assert commit is not None
         stewards = sorted({claim.steward for claim, _, _ in plan.claims})
         self._commit(commit, stewards, logged + len(plan.claims))
-        spoken = {record for record, _ in plan.before}
+        begun = self._begun(plan)
         self._run(
             "UNWIND $rows AS row MERGE (n:Record {id: row[0]}) ON CREATE SET n.key = row[1], n.since = $commit",
-            rows=[[record, text] for record, text in plan.names.items() if record not in spoken],
+            rows=[[id_, text] for id_, text in plan.names.items() if id_ not in self._known and id_ not in begun],
             commit=commit.number,
         )
-        self._run(
-            "UNWIND $rows AS row CREATE (:_Claim {number: row[0], commit: $commit, record: row[1], steward: row[2],"
-            " hash: row[3], body: row[4], at: row[5], event_id: row[6], event_hash: row[7]})",
-            rows=[
-                [
-                    number,
-                    claim.record,
-                    claim.steward,
-                    digest.hex(),
-                    body.decode(),
-                    claim.evidence.at,
-                    claim.evidence.event_id,
-                    claim.evidence.event_hash,
-                ]
-                for number, (claim, body, digest) in enumerate(plan.claims, logged + 1)
-            ],
-            commit=commit.number,
-        )
+        self._claims(plan, commit.number, logged)
         self.project(plan, commit.number)
+
+    def _claims(self, plan: ledger.Plan, commit: int, logged: int) -> None:
+        by_steward: dict[str, list[list[Any]]] = defaultdict(list)
+        for number, (claim, body, digest) in enumerate(plan.claims, logged + 1):
+            told = claim.evidence
+            row = [number, claim.record, digest.hex(), body.decode(), told.at, told.event_id, told.event_hash]
+            by_steward[claim.steward].append(_shortened(row))
+        self._run(
+            "UNWIND $parts AS part UNWIND part[1] AS row"
+            " CREATE (:_Claim {number: row[0], commit: $commit, record: row[1], steward: part[0],"
+            " hash: row[2], body: row[3], at: row[4], event_id: row[5], event_hash: row[6]})",
+            parts=list(by_steward.items()),
+            commit=commit,
+        )
+
+    def _begun(self, plan: ledger.Plan) -> set[str]:
+        """Ids that are first met in this commit, and spoken of: their records are written at one go."""
+        return {id_ for id_, _, _ in plan.opened if id_ in self._read and id_ not in self._known and id_ in plan.names}
 
     def _commit(self, commit: Commit, stewards: list[str], logged: int) -> None:
         self._run(
@@ -135,22 +157,21 @@ class Writer:
                 forever=FOREVER,
                 commit=commit,
             )
-        self._states(plan, commit)
+        self._open_states(plan, commit)
         self._close_edges(plan.edges_closed, commit)
         self._open_edges(plan.edges_opened, commit)
         self._labels(plan, commit)
 
     def _join(self, plan: ledger.Plan) -> None:
         """Mark ids that are joined for the first time, and what was said of them."""
-        joined = {end for edge in plan.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
-        if joined:
+        if joined := _newly_joined(plan):
             self._run(
                 "UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n._joined IS NULL SET n._joined = true"
                 " WITH n MATCH (s:_State {id: n.id}) SET s.joined = true",
                 ids=list(joined),
             )
 
-    def _states(self, plan: ledger.Plan, commit: int) -> None:
+    def _open_states(self, plan: ledger.Plan, commit: int) -> None:
         """Open states; bring kind label, values shown and hints of their records up to date."""
         opened: dict[str, dict[str, Standing]] = defaultdict(dict)
         for record, steward, word in plan.opened:
@@ -158,6 +179,8 @@ class Writer:
         before: dict[str, dict[str, Standing]] = defaultdict(dict)
         for (record, steward), word in plan.before.items():
             before[record][steward] = word
+        begun, joined = self._begun(plan), _newly_joined(plan)
+        created: dict[str, list[list[Any]]] = defaultdict(list)
         by_kind: dict[tuple[str, str], list[list[Any]]] = defaultdict(list)
         hinted: list[list[Any]] = []
         for record, words in opened.items():
@@ -172,13 +195,29 @@ class Writer:
             elif hint != _hint(record, old_words.values()):
                 hinted.append([record, *hint.values()])
             states = [[steward, word.dump().decode()] for steward, word in words.items()]
-            by_kind[kinds].append([record, values, states])
+            if record in begun:
+                own = {"id": record, "key": plan.names[record], "since": commit, "_joined": record in joined or None}
+                told = {name: value for name, value in (values | own).items() if value is not None}
+                created[kinds[1]].append([told, *states.pop()])
+                kinds, values = (kinds[1], kinds[1]), {}
+            for state in states:
+                by_kind[kinds].append([record, values, *state])
+        self._write_states(created, by_kind, commit)
+        if hinted:
+            self._run(_HINTS, rows=hinted)
+
+    def _write_states(
+        self, created: Mapping[str, list[list[Any]]], by_kind: Mapping[tuple[str, str], list[list[Any]]], commit: int
+    ) -> None:
+        """Write states with their records: those of new records by kind, then the others by kind before and now."""
+        for kind, rows in created.items():
+            begin = f"UNWIND $rows AS row CREATE (n:Record{f':{kind}' if kind in MODELS else ''}) SET n = row[0]"
+            self._run(f"{begin} {_STATE.format(steward=1, doc=2)}", rows=rows, commit=commit, forever=FOREVER)
         for (was, now), rows in by_kind.items():
             label = f" REMOVE n:{was}" if was != now and was in MODELS else ""
             label += f" SET n:{now}" if was != now and now in MODELS else ""
-            self._run(_STATES.format(label=label), rows=rows, commit=commit, forever=FOREVER)
-        if hinted:
-            self._run(_HINTS, rows=hinted)
+            begin = f"UNWIND $rows AS row MATCH (n:Record {{id: row[0]}}) SET n += row[1]{label}"
+            self._run(f"{begin} {_STATE.format(steward=2, doc=3)}", rows=rows, commit=commit, forever=FOREVER)
 
     def _close_edges(self, edges: Iterable[Edge], commit: int) -> None:
         """Retype what no longer stands to `WAS_...`."""
@@ -194,17 +233,14 @@ class Writer:
 
     def _open_edges(self, edges: Iterable[Edge], commit: int) -> None:
         for type_, turned, rows in _by_type(edges):
-            names = ["steward", *RELATIONS[type_].fields, *_ENDS.get(type_, ())]
-            properties = ", ".join(f"{name}: row[{at}]" for at, name in enumerate(names, 2))
-            if turned:
-                properties += ", reversed: true"
-            self._run(
-                f"UNWIND $rows AS row MATCH (a:Record {{id: row[0]}}) MATCH (b:Record {{id: row[1]}})"
-                f" CREATE (a)-[:{type_} {{{properties}, since: $commit, until: $forever}}]->(b)",
-                rows=rows,
-                commit=commit,
-                forever=FOREVER,
-            )
+            if RELATIONS[type_].single:
+                parts, statement = _by_target(rows), _TO_ONE.format(type=type_)
+            else:
+                names = [*RELATIONS[type_].fields, *_ENDS.get(type_, ())]
+                properties = "".join(f", {name}: row[{at}]" for at, name in enumerate(names, 2))
+                properties += ", reversed: true" if turned else ""
+                parts, statement = _by_steward(rows), _TO_EACH.format(type=type_, properties=properties)
+            self._run(statement, parts=parts, commit=commit, forever=FOREVER)
 
     def _labels(self, plan: ledger.Plan, commit: int) -> None:
         if plan.labels_closed:
@@ -224,10 +260,22 @@ class Writer:
             )
 
 
-_STATES = (
-    "UNWIND $rows AS row MATCH (n:Record {{id: row[0]}}) SET n += row[1]{label} WITH n, row UNWIND row[2] AS said"
-    " CREATE (:_State {{id: row[0], steward: said[0], since: $commit, until: $forever, doc: said[1], key: n.key,"
+_LOOK_UP = (
+    "UNWIND $ids AS id MATCH (n:Record {id: id}) OPTIONAL MATCH (s:_State {id: id}) WHERE s.until = $forever"
+    " RETURN collect([n.id, n._joined, s.steward, s.doc])"
+)
+_STATE = (
+    "CREATE (:_State {{id: n.id, steward: row[{steward}], since: $commit, until: $forever, doc: row[{doc}], key: n.key,"
     " joined: n._joined}})"
+)
+_TO_ONE = (
+    "UNWIND $parts AS part MATCH (b:Record {{id: part[0]}}) UNWIND part[2] AS id MATCH (a:Record {{id: id}})"
+    " CREATE (a)-[:{type} {{steward: part[1], since: $commit, until: $forever}}]->(b)"
+)
+"""Relations of a type without properties, many of which end at one record: that is looked up once."""
+_TO_EACH = (
+    "UNWIND $parts AS part UNWIND part[1] AS row MATCH (a:Record {{id: row[0]}}) MATCH (b:Record {{id: row[1]}})"
+    " CREATE (a)-[:{type} {{steward: part[0], since: $commit, until: $forever{properties}}}]->(b)"
 )
 _HINTS = (
     "UNWIND $rows AS row MATCH (n:Record {id: row[0]}) SET n._undated = CASE WHEN row[1] THEN true ELSE n._undated END,"
@@ -265,6 +313,11 @@ def _hint(record: str, words: Iterable[Standing]) -> dict[str, Any]:
     return {"_undated": len(dated) < len(spans) or None, "_first": first, "_last": last}
 
 
+def _newly_joined(plan: ledger.Plan) -> set[str]:
+    """The ids that a plan joins with others."""
+    return {end for edge in plan.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
+
+
 def _by_type(edges: Iterable[Edge]) -> list[tuple[str, bool, list[list[Any]]]]:
     """`(type, turned, rows)` to write; a `SAME_AS` is written from both ends, the second time turned."""
     found: dict[str, list[Edge]] = defaultdict(list)
@@ -286,4 +339,28 @@ def _edge_row(edge: Edge) -> list[Any]:
         row.append(edge.source.startswith("person-") or None)
     elif edge.type == "OUTPUT":
         row.append(edge.target.startswith("person-") or None)
+    return row
+
+
+def _by_steward(rows: Iterable[list[Any]]) -> list[list[Any]]:
+    """Rows of edges as `[steward, rows without it]`: what many share is sent once, for packing costs the driver more than
+    reading costs the server."""
+    found: dict[str, list[list[Any]]] = defaultdict(list)
+    for source, target, steward, *more in rows:
+        found[steward].append(_shortened([source, target, *more]))
+    return [list(part) for part in found.items()]
+
+
+def _by_target(rows: Iterable[list[Any]]) -> list[list[Any]]:
+    """Rows of edges without properties as `[target, steward, sources]`."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for source, target, steward, *_ in rows:
+        found[target, steward].append(source)
+    return [[*shared, sources] for shared, sources in found.items()]
+
+
+def _shortened(row: list[Any]) -> list[Any]:
+    """A row without the nulls at its end: in Cypher what lies beyond the end of a list is null."""
+    while row[-1] is None:
+        row.pop()
     return row
