@@ -168,24 +168,31 @@ def neighbours(names: tuple[str, ...], up: bool, past: bool, restricted: bool) -
 def around(past: bool, restricted: bool, period: bool) -> str:
     """`[edges, told, states]`: what acted on `$ids` (with a `period` without acts of containers that cannot have been in it) and
     all that the packings among it acted on; the events and the containers; and what is said of these."""
-    within = "(r.role = 'content' OR m._joined OR m._undated OR coalesce(m._last >= $first AND m._first <= $last, true))"
-    acts = (
-        f"UNWIND $ids AS id MATCH (n:Record {{id: id}})-[r:{types(('SUBJECT_OF',), past)}]->(m)"
-        f"{_where(stands('r', restricted, past), within if period else '')}"
+    body = (
+        f"MATCH (n:Record) WHERE n.id IN $ids WITH collect(n) AS asked"
+        f"{_beside('act', 'asked', past, restricted, ('$first', '$last') if period else None)}"
+        f" WITH act_acts + act_sides AS edges, [x IN act_events + act_boxes | x.id] AS told{_said('told', restricted)}"
     )
-    return answer(f"{acts}{_beside(past, restricted)}{_said('told', restricted)}", "[edges, told, states]")
+    return answer(body, "[edges, told, states]")
 
 
-def _beside(past: bool, restricted: bool, kept: str = "") -> str:
-    """Goes on from acts `r` on `m`: `edges` are these and all that their packings acted on, `told` the events and containers;
-    the variables in `kept` stay."""
+def _beside(name: str, asked: str, past: bool, restricted: bool, period: tuple[str, str] | None = None) -> str:
+    """Goes on from nodes `asked` with `NAME_acts` (what acted on them, in a period where one is given), `NAME_events`, `NAME_sides`
+    (all that the packings among these acted on) and `NAME_boxes` (their containers)."""
+    type_, standing, within = types(("SUBJECT_OF",), past), stands("r", restricted, past), ""
+    kept, others = asked, f"NOT n IN {asked}"
+    if period:
+        spanned = f"coalesce(m._last >= {period[0]} AND m._first <= {period[1]}, true)"
+        within = f"(r.role = 'content' OR m._joined OR m._undated OR {spanned})"
+        kept += "".join(f", {name}" for name in period if not name.startswith("$"))
+        others = ""
     return (
-        f" WITH {kept}collect({EDGE}) AS acts, collect(DISTINCT m.id) AS events,"
-        f" collect(DISTINCT CASE WHEN r.role IS NOT NULL THEN m END) AS packings"
-        f" CALL (packings) {{ UNWIND packings AS m MATCH (m)<-[r:{types(('SUBJECT_OF',), past)}]-(n)"
-        f"{_where(stands('r', restricted, past))}"
-        f" RETURN collect({EDGE}) AS sides, collect(DISTINCT CASE WHEN r.role = 'container' THEN n.id END) AS containers }}"
-        f" WITH {kept}acts + sides AS edges, events + containers AS told"
+        f" CALL ({kept}) {{ UNWIND {asked} AS n MATCH (n)-[r:{type_}]->(m){_where(standing, within)}"
+        f" RETURN collect({EDGE}) AS {name}_acts, collect(DISTINCT m) AS {name}_events,"
+        f" collect(DISTINCT CASE WHEN r.role IS NOT NULL THEN m END) AS {name}_packings }}"
+        f" CALL ({asked}, {name}_packings) {{ UNWIND {name}_packings AS m MATCH (m)<-[r:{type_}]-(n){_where(standing, others)}"
+        f" RETURN collect({EDGE}) AS {name}_sides,"
+        f" collect(DISTINCT CASE WHEN r.role = 'container' THEN n END) AS {name}_boxes }}"
     )
 
 
@@ -203,6 +210,7 @@ def _where(*conditions: str) -> str:
     return f" WHERE {said}" if said else ""
 
 
+_CONTENT = "r.role = 'content'"
 _WALKED = ("INPUT_TO", "OUTPUT", "SAME_AS")
 
 
@@ -218,22 +226,42 @@ def reach(up: bool, past: bool, restricted: bool) -> str:
     planner prunes breadth-first; then the relations of the ids walked. Each start is walked by itself: of several the
     planner of 5.26 prunes too, but then leaves out the DISTINCT over all.
 
-    Rows are `[making, walked, edges, told, states]`: with the walk, where it holds no more than `$ahead` ids, comes what acted
-    on these, as `around` gives it, and what is said of all."""
+    Rows are `[making, walked, edges, holders, [first, last], told, states]`: with the walk, where it holds no more than `$ahead`
+    ids, comes what acted on these; what acted from `first` to `last`, as long as one of them was packed, on the containers
+    that held them and on theirs (`holders`); and what is said of all (`told`)."""
     names = types(_WALKED, past)
     left, right = ("<-", "-") if up else ("-", "->")
-    acts = f"UNWIND found AS n MATCH (n)-[r:{types(('SUBJECT_OF',), past)}]->(m){_where(stands('r', restricted, past))}"
     body = (
         f"MATCH (n:Record) WHERE n.id IN $ids CALL (n) {{"
         f" MATCH (n){left}[f:{names}*0..]{right}(m) WHERE all(x IN f WHERE {_walked('x', up, past, restricted)})"
-        f" RETURN DISTINCT m LIMIT $limit }} WITH collect(DISTINCT m) AS found"
-        f" CALL (found) {{ UNWIND found AS m MATCH (m){left}[r:{names}]{right}() WHERE {_walked('r', up, past, restricted)}"
+        f" RETURN DISTINCT m LIMIT $limit }} WITH collect(DISTINCT m) AS met"
+        f" CALL (met) {{ UNWIND met AS m MATCH (m){left}[r:{names}]{right}() WHERE {_walked('r', up, past, restricted)}"
         f" RETURN collect({EDGE}) AS making }}"
-        f" WITH making, CASE WHEN size(found) <= $ahead THEN found ELSE [] END AS found"
-        f" CALL (found) {{ {acts}{_beside(past, restricted)} RETURN edges, told }}"
-        f" WITH making, [m IN found | m.id] AS walked, edges, told, [m IN found | m.id] + told AS ids{_said('ids', restricted)}"
+        f" WITH making, CASE WHEN size(met) <= $ahead THEN met ELSE [] END AS found"
+        f"{_beside('act', 'found', past, restricted)}{_packed(past, restricted)}"
+        f" WITH *, [x IN act_boxes WHERE NOT x IN found] AS boxes{_beside('box', 'boxes', past, restricted, ('first', 'last'))}"
+        f" WITH *, [x IN box_boxes WHERE NOT x IN found AND NOT x IN boxes] AS outer"
+        f"{_beside('outer', 'outer', past, restricted, ('first', 'last'))}"
+        f" WITH making, [x IN found | x.id] AS walked, [x IN boxes + outer | x.id] AS holders, first, last,"
+        f" act_acts + act_sides + box_acts + box_sides + outer_acts + outer_sides AS edges,"
+        f" act_events + box_events + outer_events AS events"
+        f" CALL (events) {{ UNWIND events AS x RETURN collect(DISTINCT x.id) AS acted }}"
+        f" WITH *, walked + holders + acted AS told{_said('told', restricted)}"
     )
-    return answer(body, "[making, walked, edges, told, states]")
+    return answer(body, "[making, walked, edges, holders, [first, last], told, states]")
+
+
+def _packed(past: bool, restricted: bool) -> str:
+    """Goes on from nodes `found` with `first` and `last`: from when to when one of them was packed, as far as the hints go; who
+    was packed an odd number of times still is."""
+    vague = "m._joined OR m._undated OR m._first IS NULL"
+    return (
+        f" CALL (found) {{ UNWIND found AS n MATCH (n)-[r:{types(('SUBJECT_OF',), past)}]->(m)"
+        f"{_where(stands('r', restricted, past), _CONTENT)}"
+        f" WITH n, min(CASE WHEN {vague} THEN {-FOREVER} ELSE m._first END) AS one,"
+        f" max(CASE WHEN {vague} THEN {FOREVER} ELSE m._last END) AS other, count(DISTINCT m) % 2 AS odd"
+        f" RETURN coalesce(min(one), 0) AS first, coalesce(max(CASE odd WHEN 1 THEN {FOREVER} ELSE other END), -1) AS last }}"
+    )
 
 
 def generation(up: bool, past: bool, restricted: bool) -> str:

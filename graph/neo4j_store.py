@@ -10,12 +10,13 @@ import orjson
 from graph import ledger, standing
 from graph import neo4j_cypher as q
 from graph.claims import Edge, Evidence, class_of, from_body
+from graph.codes import code_of
 from graph.errors import SchemaTooNew, StoreUnavailable
 from graph.neo4j_bolt import Bolt
 from graph.neo4j_write import Run, Writer
 from graph.replay import paired, watched
-from graph.sqlite_schema import code_of
 from graph.store import (
+    NEVER,
     SCHEMA_VERSION,
     Applied,
     Around,
@@ -262,12 +263,15 @@ class Neo4jStore:
         """The relations of the walk from `starts`, which are no persons, and what acted on its objects."""
         up, restricted = direction == "up", scope.stewards is not None
         if len(starts) <= _FEW:
-            making, walked, edges, told, states = self._answer(
+            rows: list[Any] = self._answer(
                 scope, lambda past: q.reach(up, past, restricted), ids=list(starts), limit=limit + 1, ahead=_AHEAD
             )
-            found = set(_edges(making))
+            making, walked, edges, holders, period, told, states = rows
+            found = {_edge(*row) for row in making}
             if walked:
-                return found, Around(_edges(edges), Told({*walked, *told}, sorted(_states(states))))
+                acts = [*{_edge(*row) for row in edges}]
+                said = Told(set(told), sorted(_states(states)))
+                return found, Around(acts, said, holders, tuple(period) if holders else NEVER)
         else:
             found = self._generations(starts, up, scope, limit)
         ends = starts.union(end for edge in found for end in (edge.source, edge.target))
@@ -326,7 +330,10 @@ def _edges(rows: list[list[Any]]) -> list[Edge]:
 
 def _states(rows: list[list[Any]]) -> list[State]:
     """States of rows of `neo4j_cypher.STATE`."""
-    return [State(record, steward, standing.load(doc), key, bool(joined)) for record, steward, doc, key, joined in rows]
+    words = standing.load_all([doc.encode() for _, _, doc, _, _ in rows])
+    return [
+        State(record, steward, word, key, bool(joined)) for (record, steward, _, key, joined), word in zip(rows, words, strict=True)
+    ]
 
 
 def _coded(row: list[Any]) -> list[Any]:

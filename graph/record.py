@@ -9,7 +9,7 @@ from graph import times
 from graph.claims import RETRACTED, Fields, labels_of
 from graph.model import MODELS, RELATIONS
 from graph.standing import joined
-from graph.store import State
+from graph.store import Deadline, State
 
 _ANSWERS = {
     "released_at": "FROM",
@@ -179,13 +179,15 @@ def event_span(*words: Mapping[str, Any]) -> tuple[int, int] | None:
 _ORDER = {kind: {name: at for at, name in enumerate(model.model_fields)} for kind, model in MODELS.items()}
 
 
-def assemble(joins: Mapping[str, frozenset[str]], states: Iterable[State], keys: Mapping[str, str | None]) -> dict[str, Record]:
+def assemble(
+    joins: Mapping[str, frozenset[str]], states: Iterable[State], keys: Mapping[str, str | None], deadline: Deadline
+) -> dict[str, Record]:
     """Records by smallest id, from the states of all ids in `joins`. `keys` gives the key text of ids without a state."""
     members: dict[str, list[State]] = {}
     for state in states:
         members.setdefault(state.record, []).append(state)
     records = {}
-    for record, group in joins.items():
+    for record, group in deadline.watch(joins.items()):
         if len(group) == 1:
             records[record] = _single(record, members.get(record, []), keys)
         elif record == min(group):

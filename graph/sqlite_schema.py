@@ -9,8 +9,6 @@ they did not (2); `edge.first` repeats it on `SUBJECT_OF`, so that a container u
 hints: they narrow what is read, and never decide what is answered.
 """
 
-from graph.claims import Edge
-
 FOREVER = 2**62
 APPLICATION_ID = 0x5645494E
 
@@ -46,41 +44,3 @@ CREATE TABLE label (
 """
 
 PROJECTED = ("state", "edge", "label")
-
-CODES: dict[str, tuple[int, ...]] = {
-    "INPUT_TO": (1, 2),
-    "SAME_AS": (3, 4),
-    "OUTPUT": (5, 6),
-    "SUBJECT_OF": (7, 8, 9),
-    "PERFORMED_BY": (10,),
-    "AT": (11,),
-    "FROM": (12,),
-    "TO": (13,),
-    "CARRIED_BY": (14,),
-    "PART_OF": (15,),
-    "FOR_EPISODE": (16,),
-    "ABOUT": (17,),
-    "GOVERNED_BY": (18,),
-}
-TYPES = {code: name for name, codes in CODES.items() for code in codes}
-FROM_PERSON, TO_PERSON = 1, 6
-SAME_AS, SAME_AS_REVERSED = CODES["SAME_AS"]
-WALKED = {"up": (FROM_PERSON, TO_PERSON - 1), "down": (FROM_PERSON + 1, TO_PERSON)}
-"""The codes that a walk follows, first and last: a person ends it, so what comes into (up) or out of one is not followed."""
-ACTS = (7, 9)
-"""The codes of `SUBJECT_OF`, first and last."""
-ROLES = {8: "content", 9: "container"}
-_CODE_OF_ROLE = {None: 7, "content": 8, "container": 9}
-_CODE_OF_TYPE = {name: codes[0] for name, codes in CODES.items()} | {"INPUT_TO": FROM_PERSON + 1}
-
-
-def code_of(edge: Edge) -> int:
-    """The code under which an edge is stored (for `SAME_AS`, from the end that states it)."""
-    type_ = edge.type
-    if type_ == "SUBJECT_OF":
-        return _CODE_OF_ROLE[edge.role]
-    if type_ == "INPUT_TO" and edge.source.startswith("person-"):
-        return FROM_PERSON
-    if type_ == "OUTPUT" and edge.target.startswith("person-"):
-        return TO_PERSON
-    return _CODE_OF_TYPE[type_]

@@ -11,27 +11,19 @@ import orjson
 
 from graph import ledger, standing
 from graph.claims import Edge, Evidence, class_of, from_body
+from graph.codes import ACTS, CODES, ROLES, SAME_AS_REVERSED, TYPES, WALKED
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.replay import watched
-from graph.sqlite_schema import (
-    ACTS,
-    APPLICATION_ID,
-    CODES,
-    FOREVER,
-    PROJECTION,
-    ROLES,
-    SAME_AS_REVERSED,
-    TABLES,
-    TYPES,
-    WALKED,
-)
+from graph.sqlite_schema import APPLICATION_ID, FOREVER, PROJECTION, TABLES
 from graph.sqlite_write import Writer, array, statements
 from graph.store import (
+    NEVER,
     SCHEMA_VERSION,
     Applied,
     Around,
     Batch,
     Commit,
+    Deadline,
     Direction,
     LogEntry,
     Progress,
@@ -128,10 +120,11 @@ class SqliteStore:
         return condition if scope.stewards is None else f"{condition} AND {row}.sid IN ({self._sids(scope)})"
 
     def _sids(self, scope: Scope) -> str:
+        """Numbers of the visible stewards; where they never spoke one that nobody has, as no index fits an empty list."""
         rows = self._connection.execute(
             "SELECT sid FROM steward WHERE name IN (SELECT value FROM json_each(?))", [array(scope.stewards or ())]
         )
-        return ",".join(str(int(sid)) for (sid,) in rows)
+        return ",".join(str(int(sid)) for (sid,) in rows) or "-1"
 
     # -- writing
 
@@ -271,7 +264,8 @@ class SqliteStore:
             [array(ids)],
         )
         names = self._named(row[1] for row in rows)
-        found = [State(record, names[sid], standing.load(doc), key, bool(joined)) for record, sid, doc, key, joined in rows]
+        watched = scope.deadline.watch(rows)
+        found = [State(record, names[sid], standing.load(doc), key, bool(joined)) for record, sid, doc, key, joined in watched]
         return sorted(found)
 
     def known(self, ids: Collection[str], scope: Scope) -> dict[str, str | None]:
@@ -317,26 +311,17 @@ class SqliteStore:
 
     def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
         visible = self._visible(scope, "edge")
-        whole = period is None
-        acts = f"SELECT {_EDGE} FROM asked JOIN edge ON edge.src = asked.nid AND"
-        if whole:
-            found = f"{acts} edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}"
-        else:
-            dated = acts.replace("JOIN edge", "JOIN edge INDEXED BY edge_when") + " edge.type IN (7, 9) AND edge.first"
-            found = (
-                f"{acts} edge.type = 8 AND {visible} UNION ALL {dated} IS NULL AND {visible} UNION ALL {dated}"
-                f" BETWEEN ?2 - (SELECT value + 0 FROM meta WHERE name = 'longest') AND ?3 AND {visible}"
-            )
+        when = None if period is None else ("?2", "?3")
         rows = self._rows(
             scope,
             "WITH asked (nid) AS MATERIALIZED (SELECT node.nid FROM json_each(?1) AS given JOIN node ON node.id = given.value),"
-            f" act AS MATERIALIZED ({found}), {self._beside('asked', visible, whole)}"
-            f" SELECT *, NULL FROM act UNION ALL SELECT *, NULL FROM side UNION ALL {self._states_of('told', scope)}"
-            " UNION ALL SELECT -1, nid, id, NULL, NULL, NULL, NULL FROM (SELECT nid FROM asked UNION SELECT nid FROM other)"
-            " JOIN node USING (nid)",
+            f" {_acts('act', 'asked', visible, when)}, {_sides('side', 'act', visible)},"
+            " told (nid) AS (SELECT dst FROM act UNION SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM asked)"
+            f" SELECT *, NULL FROM (SELECT * FROM act UNION SELECT * FROM side) UNION ALL {self._states_of('told', scope)}"
+            f" UNION ALL {_names_of('SELECT nid FROM asked UNION SELECT src FROM side WHERE type <> 9')}",
             [array(ids), *(period or ())],
         )
-        return self._met(rows)
+        return Around(*self._met(rows, scope.deadline))
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
@@ -349,37 +334,43 @@ class SqliteStore:
         near, far = _SIDES[direction]
         visible = self._visible(scope, "edge")
         step = f"edge.{near} = walk.nid AND edge.type BETWEEN {WALKED[direction][0]} AND {WALKED[direction][1]} AND {visible}"
+        packed = ("(SELECT first FROM packed)", "(SELECT last FROM packed)")
         rows = self._rows(
             scope,
             "WITH RECURSIVE walk (nid) AS MATERIALIZED"
             " (SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
             f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?),"
-            f" act AS MATERIALIZED (SELECT {_EDGE} FROM walk JOIN edge ON edge.src = walk.nid"
-            f" AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}), {self._beside('walk', visible, whole=True)}"
+            f" {_acts('act', 'walk', visible)}, {_sides('side', 'act', visible)}, {_PACKED},"
+            " box (nid) AS MATERIALIZED (SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM walk),"
+            f" {_acts('box_act', 'box', visible, packed)}, {_sides('box_side', 'box_act', visible)},"
+            " outer (nid) AS MATERIALIZED"
+            " (SELECT src FROM box_side WHERE type = 9 EXCEPT SELECT nid FROM box EXCEPT SELECT nid FROM walk),"
+            f" {_acts('outer_act', 'outer', visible, packed)},"
+            f" {_sides('outer_side', 'outer_act', visible)},"
+            " told (nid) AS (SELECT dst FROM act UNION SELECT dst FROM box_act UNION SELECT dst FROM outer_act"
+            " UNION SELECT nid FROM box UNION SELECT nid FROM outer UNION SELECT nid FROM walk)"
             f" SELECT {_EDGE}, NULL FROM walk JOIN edge ON {step} AND edge.type <> {SAME_AS_REVERSED:d}"
-            f" UNION ALL SELECT *, NULL FROM act UNION ALL SELECT *, NULL FROM side"
-            f" UNION ALL {self._states_of('walk', scope)} UNION ALL {self._states_of('told', scope)}"
-            " UNION ALL SELECT -1, node.nid, node.id, NULL, NULL, NULL, NULL FROM other JOIN node USING (nid)",
+            " UNION ALL SELECT *, NULL FROM (SELECT * FROM act UNION SELECT * FROM side UNION SELECT * FROM box_act"
+            " UNION SELECT * FROM box_side UNION SELECT * FROM outer_act UNION SELECT * FROM outer_side)"
+            f" UNION ALL {self._states_of('told', scope)}"
+            f" UNION ALL {_names_of('SELECT src FROM side UNION SELECT src FROM box_side UNION SELECT src FROM outer_side')}"
+            " UNION ALL SELECT -2, nid, NULL, NULL, NULL, NULL, NULL FROM (SELECT nid FROM box UNION SELECT nid FROM outer)"
+            " UNION ALL SELECT -3, NULL, NULL, NULL, first, last, NULL FROM packed",
             [array(starts), limit + 1],
         )
-        around = self._met(rows)
-        making = {*joins, *first, *(edge for edge in around.edges if edge.type != "SUBJECT_OF")}
-        walked = roots | {end for edge in making for end in (edge.source, edge.target)}
-        acts = [edge for edge in around.edges if edge.type == "SUBJECT_OF"]
-        stopped = frozenset(["RECORDS"] if len(walked) > limit else [])
-        return Reached(walked, [*making], stopped, Around(acts, around.told))
+        return self._reached(rows, roots, {*joins, *first}, limit, scope.deadline)
 
-    def _beside(self, asked: str, visible: str, whole: bool) -> str:
-        """Tables after `act`: `side` is what else took part in its packings (all that did, where `act` is not the `whole`),
-        `told` the events and the other containers on that side, `other` what else there is on it."""
-        news = f"edge.src NOT IN (SELECT nid FROM {asked})"
-        return (
-            f"side AS MATERIALIZED (SELECT {_EDGE} FROM (SELECT DISTINCT dst FROM act WHERE type > 7) AS packing"
-            f" JOIN edge ON edge.dst = packing.dst AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible}"
-            f"{f' AND {news}' if whole else ''}),"
-            f" told (nid) AS (SELECT dst FROM act UNION SELECT src FROM side AS edge WHERE type = 9 AND {news}),"
-            " other (nid) AS (SELECT src FROM side WHERE type <> 9)"
-        )
+    def _reached(self, rows: list[Any], roots: set[str], first: set[Edge], limit: int, deadline: Deadline) -> Reached:
+        """The walk in rows: of `_met`, with code -2 of a container whose acts there are, over the period in the row of code -3."""
+        edges, told = self._met(rows, deadline)
+        acts = [edge for edge in edges if edge.type == "SUBJECT_OF"]
+        making = first.union(edge for edge in deadline.watch(edges) if edge.type != "SUBJECT_OF")
+        walked = roots | {end for edge in making for end in (edge.source, edge.target)}
+        ids = {row[1]: row[2] for row in rows if row[0] == 0}
+        holders = [ids[row[1]] for row in rows if row[0] == -2]
+        period = next(((row[4], row[5]) for row in rows if row[0] == -3), NEVER) if holders else NEVER
+        stopped = frozenset(["RECORDS"] if len(walked) > limit else [])
+        return Reached(walked, [*making], stopped, Around(acts, told, holders, period))
 
     def _states_of(self, table: str, scope: Scope) -> str:
         """Selects what stands of the ids whose numbers are in `table`, in rows that `_met` reads."""
@@ -388,24 +379,27 @@ class SqliteStore:
             f" LEFT JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')}"
         )
 
-    def _met(self, rows: list[Any]) -> Around:
+    def _met(self, rows: list[Any], deadline: Deadline) -> tuple[list[Edge], Told]:
         """Edges of rows of `_EDGE`, and what stands, of rows of `_states_of`, all in one list.
 
         Rows of code -1 only name an id; edges to an id without a row of its own are left out."""
-        ids: dict[int, str] = {row[1]: row[2] for row in rows if row[0] <= 0}
+        ids: dict[int, str] = {row[1]: row[2] for row in rows if row[0] in (0, -1)}
         names = self._named({row[3] for row in rows if row[3] is not None})
         edges = [
             Edge(TYPES[code], ids[one], ids[other], names[sid], ROLES.get(code), quantity, unit)
-            for code, one, other, sid, quantity, unit, _ in rows
+            for code, one, other, sid, quantity, unit, _ in deadline.watch(rows)
             if code > 0 and one in ids and other in ids
         ]
         said = [row for row in rows if row[0] == 0 and row[3] is not None]
-        words = standing.load_all([row[4] for row in said])
-        states = [
-            State(record, names[sid], word, key, joined != 0)
-            for (_, _, record, sid, _, key, joined), word in zip(said, words, strict=True)
-        ]
-        return Around(edges, Told({row[2] for row in rows if row[0] == 0}, sorted(states)))
+        states = []
+        for at in range(0, len(said), _PAGE):
+            deadline.check()
+            part = said[at : at + _PAGE]
+            states += [
+                State(record, names[sid], word, key, joined != 0)
+                for (_, _, record, sid, _, key, joined), word in zip(part, standing.load_all([row[4] for row in part]), strict=True)
+            ]
+        return edges, Told({row[2] for row in rows if row[0] == 0}, sorted(states))
 
     def _edges(self, rows: list[Any]) -> list[Edge]:
         """Edges of rows (code, source, target, sid, quantity, unit), ascending and each once; `SAME_AS` as it was stated."""
@@ -421,3 +415,38 @@ class SqliteStore:
         if not self._stewards.keys() >= set(sids):
             self._stewards = dict(self._connection.execute("SELECT sid, name FROM steward").fetchall())
         return self._stewards
+
+
+def _acts(name: str, asked: str, visible: str, period: tuple[str, str] | None = None) -> str:
+    """A table of what acted on the ids in `asked`; with a period (SQL of its first and last moment) what can have happened in
+    it, but what acted on one as content always."""
+    acts = f"SELECT {_EDGE} FROM {asked} JOIN edge ON edge.src = {asked}.nid AND edge.type"
+    if period is None:
+        return f"{name} AS MATERIALIZED ({acts} BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible})"
+    dated = acts.replace("JOIN edge", "JOIN edge INDEXED BY edge_when") + f" IN (7, 9) AND {visible} AND edge.first"
+    begun = f"BETWEEN {period[0]} - (SELECT value + 0 FROM meta WHERE name = 'longest') AND {period[1]}"
+    return f"{name} AS MATERIALIZED ({acts} = 8 AND {visible} UNION ALL {dated} IS NULL UNION ALL {dated} {begun})"
+
+
+def _sides(name: str, acts: str, visible: str) -> str:
+    """A table of all that the packings in `acts` acted on."""
+    return (
+        f"{name} AS MATERIALIZED (SELECT {_EDGE} FROM (SELECT DISTINCT dst FROM {acts} WHERE type > 7) AS packing"
+        f" JOIN edge ON edge.dst = packing.dst AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible})"
+    )
+
+
+def _names_of(select: str) -> str:
+    """Selects the ids of the numbers that `select` gives, in rows that `_met` reads."""
+    return f"SELECT -1, node.nid, node.id, NULL, NULL, NULL, NULL FROM node WHERE nid IN ({select})"
+
+
+_PACKED = (
+    "packed AS MATERIALIZED (SELECT coalesce(min(first), 0) AS first, coalesce(max(last), -1) AS last FROM"
+    " (SELECT min(coalesce(node.first, -1 << 62)) AS first,"
+    " CASE count(DISTINCT node.nid) % 2 WHEN 0 THEN max(coalesce(node.last, 1 << 62)) ELSE 1 << 62 END AS last"
+    " FROM act JOIN node ON node.nid = act.dst WHERE act.type = 8 GROUP BY act.src))"
+)
+"""From when to when any object walked was packed, as far as the hints go: who was packed an odd number of times still is.
+
+Of objects that were never packed there is no such time: `NEVER`."""

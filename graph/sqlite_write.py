@@ -7,9 +7,10 @@ import orjson
 
 from graph import ledger, standing
 from graph.claims import Edge
+from graph.codes import SAME_AS, SAME_AS_REVERSED, code_of
 from graph.replay import paired
 from graph.sqlite_hints import Node, hinted
-from graph.sqlite_schema import FOREVER, PROJECTED, PROJECTION, SAME_AS, SAME_AS_REVERSED, code_of
+from graph.sqlite_schema import FOREVER, PROJECTED, PROJECTION
 from graph.standing import Standing
 from graph.store import Batch, Commit, LogEntry
 

@@ -5,11 +5,11 @@ fields (`State`), the relations (`Edge`), and the identifier texts. Every row of
 commits, so any read can be made `as of` a commit; and carries its steward, so any read can be kept to some stewards.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from graph.claims import Claim, Edge, canonical_json, chain_hash
 from graph.errors import DeadlineExceeded
@@ -94,6 +94,10 @@ class Applied:
     verdicts: list[Verdict]
 
 
+T = TypeVar("T")
+_BETWEEN_CHECKS = 500
+
+
 class Deadline:
     """A point in time after which a read must stop, wherever it is; can be cancelled from another thread."""
 
@@ -118,6 +122,13 @@ class Deadline:
         """Raises `DeadlineExceeded` when over."""
         if self.over():
             raise DeadlineExceeded(self.seconds)
+
+    def watch(self, items: Iterable[T]) -> Iterator[T]:
+        """The same items, with a `check` before the first and every few hundred: for work on many that reads nothing."""
+        for at, item in enumerate(items):
+            if at % _BETWEEN_CHECKS == 0:
+                self.check()
+            yield item
 
 
 @dataclass(frozen=True)
@@ -158,12 +169,20 @@ class Told:
     states: Sequence[State] = ()
 
 
+NEVER = (0, -1)
+"""A period that holds no moment."""
+
+
 @dataclass(frozen=True)
 class Around:
-    """What acted on some objects, and what else took part; with what is `told` of the events and containers among them."""
+    """What acted on some objects, and what else took part; with what is `told` of the events and containers among them.
+
+    It may bring likewise what acted over `period` on containers that the objects were packed in, and on theirs: `holders`."""
 
     edges: Sequence[Edge] = ()
     told: Told = Told()
+    holders: Collection[str] = frozenset()
+    period: tuple[int, int] = NEVER
 
 
 @dataclass(frozen=True)

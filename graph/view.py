@@ -166,7 +166,7 @@ class View:
         return [*states, *(state for state in told.states if state.record in ids)] if told.ids else states
 
     def _assembled(self, joins: Mapping[str, frozenset[str]], states: list[State], unclaimed: Collection[str]) -> dict[str, Record]:
-        records = assemble(joins, states, self._store.known(unclaimed, self._scope) if unclaimed else {})
+        records = assemble(joins, states, self._store.known(unclaimed, self._scope) if unclaimed else {}, self.deadline)
         told_by_many = [record for record in records.values() if len(record.words) > 1]
         if told_by_many:
             ends = {word[path] for record in told_by_many for word in record.words.values() for path in SINGLE if path in word}

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from graph.claims import Edge, class_of
-from graph.joins import groups
 from graph.model import CONTAINER, CONTENT
 from graph.record import Record
 from graph.store import Around, Reached, Told
@@ -58,7 +57,8 @@ class Holdings:
         self.names: dict[str, str] = {}
         self._asked: set[str] = set()
         self._sided: set[str] = set()
-        self._acts: dict[str, dict[str, str | None]] = {}
+        self._acts: dict[str, dict[str, None]] = {}
+        self._boxes: set[str] = set()
         self._packed: dict[str, set[str]] = {}
         self._contents: dict[str, set[str]] = {}
         self._holders: dict[str, set[str]] = {}
@@ -68,13 +68,9 @@ class Holdings:
     # -- gathering
 
     def take(self, reached: Reached) -> None:
-        """Take in a walk with what acted on its objects, and gather what its objects need.
-
-        It followed every join, so its ids are joined by these alone."""
-        found = groups((edge.source, edge.target) for edge in reached.edges if edge.type == "SAME_AS")
-        joins = {record: found.get(record) or frozenset((record,)) for record in reached.walked if record not in self._joins}
-        if joins:
-            self._know(joins, self._view.records(joins, reached.around.told))
+        """Take in a walk with what acted on its objects, and gather what its objects need."""
+        told = reached.around.told
+        self._learn(reached.walked.union(told.ids), told)
         self._gather({record for record in reached.walked if class_of(record) == "object"}, reached.around)
 
     def gather(self, objects: Collection[str]) -> None:
@@ -95,11 +91,12 @@ class Holdings:
         self._index()
         holders -= self._asked
         if holders:
-            period, asked = self._period(), set[str]()
-            while holders:
+            period = self._period()
+            asked = set(around.holders) if around.period[0] <= period.start and period.end <= around.period[1] else set[str]()
+            while holders := holders - asked:
                 asked |= holders
-                holders = self._meet(self._view.around(holders, period)) - self._asked - asked
-            self._index()
+                holders = self._meet(self._view.around(holders, period)) - self._asked
+                self._index()
             if unclear := self._begun_before(period, {self.name(record) for record in asked}):
                 self._meet(self._view.around(unclear))
                 self._index()
@@ -125,8 +122,8 @@ class Holdings:
         """Take in what acted on objects or containers; returns the containers met, by all their ids."""
         self._learn(around.told.ids, around.told)
         edges = [*around.edges]
-        events = {edge.target for edge in edges}
         if self.names:
+            events = {edge.target for edge in edges}
             self._sided |= events
             twins = {twin for event in events for twin in self.ids(event)} - self._sided
             self._sided |= twins
@@ -154,7 +151,7 @@ class Holdings:
     def _period(self) -> Window:
         """The time over which any object asked about can have been inside a container, by its own packings alone."""
         asked = {self.name(record) for record in self._asked}
-        stays = [stay for record in self._packed.keys() & asked for stay in self.stays(record)]
+        stays = [stay for record in self._view.deadline.watch(self._packed.keys() & asked) for stay in self.stays(record)]
         named = [stay.window if stay.closed_by else Window(stay.window.start, ALWAYS) for stay in stays]
         return Window(min((w.start for w in named), default=NEVER), max((w.end for w in named), default=ALWAYS))
 
@@ -167,19 +164,19 @@ class Holdings:
         return self._joins.get(record) or frozenset((record,))
 
     def _index(self) -> None:
-        self._acts, self._stays = defaultdict(dict), {}
+        self._acts, self._stays, self._boxes = defaultdict(dict), {}, set()
         self._packed, self._contents, self._holders = defaultdict(set), defaultdict(set), defaultdict(set)
         names = self.names
-        for _, source, event, _, role, _, _ in self.edges:
+        for _, source, event, _, role, _, _ in self._view.deadline.watch(self.edges):
             if names:
                 source, event = names.get(source, source), names.get(event, event)
-            acts = self._acts[source]
-            acts[event] = role or acts.get(event)
+            self._acts[source][event] = None
             if role == CONTENT:
                 self._packed[source].add(event)
                 self._contents[event].add(source)
             elif role == CONTAINER:
                 self._holders[event].add(source)
+                self._boxes.add(source)
 
     # -- what happened to an object
 
@@ -194,7 +191,7 @@ class Holdings:
 
     def is_container(self, record: str) -> bool:
         """Whether anything was ever packed into it or unpacked from it."""
-        return CONTAINER in self._acts.get(record, {}).values()
+        return record in self._boxes
 
     def stays(self, content: str) -> list[Stay]:
         """The direct stays of an object or container, by container and start."""
@@ -213,8 +210,8 @@ class Holdings:
     def _stays_in(self, content: str, container: str) -> Iterator[Stay]:
         """Stays of one object in one container, from the events of the two in order of time."""
         inward, outward = [], []
-        for event, role in self._acts[container].items():
-            if role != CONTAINER:
+        for event in self._acts[container]:
+            if container not in self._holders[event]:
                 continue
             named = content in self._contents[event]
             if takes_out(self.records.get(event)):
@@ -278,12 +275,13 @@ class Holdings:
                 yield stay, Window(start, end)
                 yield from self._held(stay.container, Window(start, end), inside | {stay.container})
 
-    def borne(self, content: str) -> Iterator[str]:
-        """Events that acted on an object through its containers while it was inside, packing and unpacking included."""
-        for stay, window in self.held(content):
-            for event in self.acts(stay.container):
-                if self._shared(event, stay, window):
-                    yield event
+    def borne(self, stay: Stay, window: Window) -> Iterator[str]:
+        """Events that acted on the container of a stay over `window`, a part of it; packing and unpacking included.
+
+        For each of `held` these are what acted on an object through its containers while it was inside."""
+        for event in self.acts(stay.container):
+            if self._shared(event, stay, window):
+                yield event
 
     def _shared(self, event: str, stay: Stay, window: Window) -> bool:
         """Whether what acted on a container acted on what was inside it over `window`, a part of `stay`."""

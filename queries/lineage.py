@@ -211,24 +211,28 @@ class _Walk:
         name = holdings.name
         walked = {name(record) for record in self.reached.walked}
         acted_on: dict[str, set[str]] = defaultdict(set)
+        acts: set[tuple[str, str]] = set()
         stays: set[Stay] = set()
-        for record in walked:
+        for record in self.view.deadline.watch(walked):
             if class_of(record) == "object":
                 for event in holdings.acts(record):
                     acted_on[event].add(record)
-                for event in holdings.borne(record):
-                    acted_on[event].add(record)
-                stays.update(stay for stay, _ in holdings.held(record))
+                    acts.add((record, event))
+                for stay, window in holdings.held(record):
+                    stays.add(stay)
+                    for event in holdings.borne(stay, window):
+                        acted_on[event].add(record)
+                        acts.add((stay.container, event))
         included = walked.union(acted_on, [stay.container for stay in stays])
         missing = self._ids(included - holdings.records.keys())
         records = holdings.records | (self.view.fetch(missing)[1] if missing else {})
-        relations = self._relations(included)
+        relations = self._relations(included, acts)
         depth = self._depth()
-        for event, subjects in acted_on.items():
+        for event, subjects in self.view.deadline.watch(acted_on.items()):
             if event not in depth:
                 depth[event] = min([depth[subject] for subject in subjects])
         answer = Lineage(tuple(sorted(self.roots)), self.way, self._completeness())
-        answer.records = {record: records[record] for record in sorted(included)}
+        answer.records = {record: records[record] for record in self.view.deadline.watch(sorted(included))}
         answer.relations = sorted([*relations, *map(self._contained_in, stays)], key=_order)
         answer.depth = depth
         answer.acted_on = acted_on
@@ -254,19 +258,21 @@ class _Walk:
             end=None if end == ALWAYS else end,
         )
 
-    def _relations(self, included: set[str]) -> list[Relation]:
-        """The stored relations between included records, each once with all who state it; the first one's amounts are shown."""
+    def _relations(self, included: set[str], acts: set[tuple[str, str]]) -> list[Relation]:
+        """The stored relations between included records, each once with all who state it; the first one's amounts are shown.
+
+        What acted on an object or container is told where it is one of `acts`: a container has a life of its own."""
         names = self.holdings.names
         told: dict[tuple[str, str, str], list[Edge]] = {}
-        for edge in (*self.reached.edges, *self.holdings.edges, *self.taken_in):
+        for edge in self.view.deadline.watch((*self.reached.edges, *self.holdings.edges, *self.taken_in)):
             type_, source, target = edge[:3]
             if type_ != "SAME_AS":
                 if names:
                     source, target = names.get(source, source), names.get(target, target)
-                if source in included and target in included:
+                if (source, target) in acts if type_ == "SUBJECT_OF" else source in included and target in included:
                     told.setdefault((type_, source, target), []).append(edge)
         found = []
-        for ends, edges in told.items():
+        for ends, edges in self.view.deadline.watch(told.items()):
             first = edges[0] if len(edges) == 1 else min(edges, key=lambda edge: (edge.steward, edge.source, edge.target))
             stewards = (first.steward,) if len(edges) == 1 else tuple(sorted({edge.steward for edge in edges}))
             found.append(Relation(*ends, stewards, *first[4:]))
@@ -276,7 +282,7 @@ class _Walk:
         """Steps of making between each walked record and the nearest start."""
         name, up = self.holdings.name, self.way == "up"
         onward: dict[str, set[str]] = defaultdict(set)
-        for edge in self.reached.edges:
+        for edge in self.view.deadline.watch(self.reached.edges):
             if edge.type != "SAME_AS":
                 source, target = name(edge.source), name(edge.target)
                 onward[target if up else source].add(source if up else target)
@@ -284,7 +290,7 @@ class _Walk:
         frontier = list(depth)
         while frontier:
             found: dict[str, int] = {}
-            for here in frontier:
+            for here in self.view.deadline.watch(frontier):
                 for there in onward[here]:
                     if there not in depth:
                         found[there] = depth[here] + (class_of(here) != "event")
@@ -301,7 +307,7 @@ class _Walk:
                 used = span[1] if span else ALWAYS
                 last_use[relation.source] = max(last_use.get(relation.source, NEVER), used)
         found = set()
-        for event, subjects in answer.acted_on.items():
+        for event, subjects in self.view.deadline.watch(answer.acted_on.items()):
             if subjects <= last_use.keys():
                 span = answer.records[event].span
                 if span is not None and span[0] > max([last_use[subject] for subject in subjects]):

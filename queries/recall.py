@@ -42,7 +42,7 @@ def recall(view: View, roots: Collection[str], *, period: Window = EVER, limit: 
     found = lineage(view, roots, "down", limit=limit, period=period)
     answer = Recall(found)
     facts = _facts(found)
-    for record in found.records.values():
+    for record in view.deadline.watch(found.records.values()):
         if record.kind in ("Material", "Container") or (record.kind is None and record.id in facts.events):
             happened = sorted(facts.events.get(record.id, ()), key=lambda event: _when(found.records[event]))
             trail = [found.records[event] for event in happened]

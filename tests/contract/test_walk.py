@@ -209,6 +209,33 @@ def test_what_ended_the_stay_of_a_container_before_its_content_came_is_not_overl
     assert rid("object", "BAG") not in lineage(seen, [rid("object", "DEWAR")]).records
 
 
+@pytest.mark.parametrize("hours", [(2,), (2, 3)])
+def test_of_a_container_only_what_happened_with_the_object_inside_is_told(store: Store, hours: tuple[int, ...]) -> None:
+    """Whatever else is in the answer, and whether or not the parties agree on the hour: then a store may read more along."""
+    net = Network()
+    for steward, hour in zip("HB", hours, strict=False):
+        net.act("before", hour, "DEWAR", "SAMPLE", steward=steward)
+    net.act("joint", 1, "BAG", "SAMPLE")
+    net.pack("in-dewar", 7, "DEWAR", ["BAG"])
+    land(store, net.claims)
+    found = lineage(view(store), [rid("event", "joint")])
+    assert {rid("event", "before"), rid("object", "DEWAR")} <= found.records.keys()
+    told = {(relation.source, relation.target) for relation in found.relations}
+    assert (rid("object", "DEWAR"), rid("event", "in-dewar")) in told
+    assert (rid("object", "SAMPLE"), rid("event", "before")) in told
+    assert (rid("object", "DEWAR"), rid("event", "before")) not in told
+
+
+def test_a_container_that_was_never_packed_may_share_a_packing_with_another(store: Store) -> None:
+    net = Network()
+    net.pack("filled", 1, "DEWAR", ["VIAL"])
+    net.relate("SUBJECT_OF", "object/RACK", "event/filled", role="container")
+    net.act("shipped", 2, "DEWAR")
+    land(store, net.claims)
+    found = lineage(view(store), [rid("object", "RACK")]).records
+    assert {rid("event", "filled"), rid("event", "shipped"), rid("object", "VIAL")} <= found.keys()
+
+
 def test_a_container_emptied_before_its_content_came_is_not_around_it(store: Store) -> None:
     net = Network()
     net.pack("in-dewar", 0, "DEWAR", ["RACK"])
@@ -235,3 +262,13 @@ def test_a_period_leaves_out_only_what_cannot_have_happened_in_it(store: Store) 
         assert edge.target not in packings
         assert span is not None
         assert span[1] < first or span[0] > last
+
+
+def test_a_steward_who_never_spoke_sees_nothing_around_anything(store: Store) -> None:
+    claims = example(3)
+    land(store, claims)
+    seen = view(store, "urn:nobody:never")
+    for record in ids_of(claims):
+        for direction in ("up", "down"):
+            assert seen.reach([record], direction).edges == []
+        assert seen.around([record], (0, 2**50)).edges == []

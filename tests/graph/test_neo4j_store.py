@@ -333,7 +333,7 @@ def test_a_reader_beside_a_writer_sees_every_commit_whole_and_nothing_after_it(s
     source = SqliteStore(":memory:")
     for seed in range(3):
         for number, claims in enumerate(told(seed)):
-            land(source, claims, load=f"{seed}-{number}", size=25)
+            land(source, claims, load=f"{seed}-{number}", size=5)
     batches = [Batch.of(commit, claims) for commit, claims in with_claims(source)]
     store.apply(batches[0])
     writer = threading.Thread(target=lambda: [store.apply(batch) for batch in batches[1:]])

@@ -7,7 +7,7 @@ import pytest
 from graph import times
 from graph.record import Parties, Record, assemble, event_span
 from graph.standing import Standing
-from graph.store import State
+from graph.store import Deadline, State
 
 GIVER, CARRIER, TAKER = (f"organization-{n:032x}" for n in range(3))
 SPEAKERS = {GIVER: frozenset(("Z",)), CARRIER: frozenset(("Y",)), TAKER: frozenset(("X",))}
@@ -86,7 +86,7 @@ def test_joined_ids_make_one_record_under_the_smallest_and_retracted_words_are_l
         State("object-2", "H", Standing({"kind": "Material", ".name": "new"}, 7), "local:2@H"),
         State("object-2", "B", Standing({"kind": "Container", "retracted": True}, 7), "local:2@H"),
     ]
-    [record] = assemble(dict.fromkeys(group, group), states, {}).values()
+    [record] = assemble(dict.fromkeys(group, group), states, {}, Deadline()).values()
     assert (record.id, record.ids, record.kind, record.value("name")) == ("object-1", ("object-1", "object-2"), "Material", "new")
     assert record.identifiers == ["local:1@H", "local:2@H"]
     assert list(record.words) == ["H"]
@@ -94,8 +94,8 @@ def test_joined_ids_make_one_record_under_the_smallest_and_retracted_words_are_l
 
 def test_a_stub_is_claimed_by_nobody_and_a_retracted_record_is_none() -> None:
     alone = {"object-1": frozenset(("object-1",))}
-    stub = assemble(alone, [], {"object-1": "local:1@H"})["object-1"]
+    stub = assemble(alone, [], {"object-1": "local:1@H"}, Deadline())["object-1"]
     assert (stub.stub, stub.retracted, stub.kind, stub.steward, stub.identifiers) == (True, False, None, None, ["local:1@H"])
     gone = [State("object-1", "H", Standing({"kind": "Material", "retracted": True}, 5), None)]
-    taken_back = assemble(alone, gone, {})["object-1"]
+    taken_back = assemble(alone, gone, {}, Deadline())["object-1"]
     assert (taken_back.stub, taken_back.retracted, taken_back.values) == (False, True, {})

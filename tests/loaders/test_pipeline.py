@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from graph import naming
-from graph.claims import values_of
 from graph.errors import UnknownLoad, UsageError
+from graph.record import assemble
 from graph.sqlite_store import SqliteStore
-from graph.store import Applied, Batch, Scope
+from graph.store import Applied, Batch, Deadline, Scope
 from loaders.pipeline import LoadReport, Options, close_load, dry_run, load
 
 Written = Callable[..., Path]
@@ -51,7 +51,8 @@ def standing(store: SqliteStore, cls: str, number: str, steward: str = "LAB") ->
     assert head is not None
     states = store.get([record for record in ids if record.startswith(f"{cls}-")], Scope(head.number))
     [state] = (state for state in states if state.steward == steward)
-    return values_of(state.standing.fields) | {"retracted": state.standing.fields.get("retracted", False)}
+    record = assemble({state.record: frozenset((state.record,))}, [state], {}, Deadline())[state.record]
+    return record.values | {"retracted": state.standing.fields.get("retracted", False)}
 
 
 # -- the same graph

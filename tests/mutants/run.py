@@ -74,7 +74,7 @@ MUTANTS = (
         "connection.set_progress_handler(scope.deadline.over, _OPERATIONS)",
         "pass",
     ),
-    Mutant("a person does not end the walk", "graph/sqlite_schema.py", "return FROM_PERSON", "return _CODE_OF_TYPE[type_]"),
+    Mutant("a person does not end the walk", "graph/codes.py", "return FROM_PERSON", "return _CODE_OF_TYPE[type_]"),
     Mutant("a join is followed one way only", "graph/sqlite_write.py", 'if type_ == "SAME_AS":', "if False:"),
     Mutant(
         "a retracted claim still speaks",
