@@ -158,6 +158,8 @@ class _Door:
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [_masked(error, request_id) for error in result.errors]
+        if result.data is None and any(isinstance(error.original_error, DeadlineExceeded) for error in result.errors or ()):
+            return DeadlineExceeded.http_status, body
         return 200, body
 
     async def _work(self, work: Callable[[], T], request: Request) -> T:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,10 @@ from api import page, render, settings
 from api.cli_options import AsOf, Command, Graph, Json, Viewer
 from api.holders import held
 from api.output import print_json, say, table
+from api.parties import named
 from api.tree import Tree, disagreements
 from graph.errors import UsageError
-from graph.model import MODELS
+from graph.model import MODELS, RELATIONS
 from graph.view import View
 from queries.lineage import Completeness
 from queries.lineage import lineage as ask_lineage
@@ -119,14 +120,35 @@ def history(
     with _view(graph, viewer, as_of) as view:
         record = view.resolve(identifier)
         told = render.history_json(view, record, view.history(view.joined([record])))
-    if json:
-        print_json(told)
-        return 0
-    for claim in told["claims"]:
-        where = f"commit {claim['commit']}, {claim['time'][:19]}Z, " if "commit" in claim else ""
-        say(f"{claim['steward']} ({where}{claim['source']} {claim['at']})")
-        say(*(f"    {path.lstrip('.')} = {value}" for path, value in claim["values"].items()))
+        if json:
+            print_json(told)
+        else:
+            say(*_told(view, told["claims"]))
     return 0
+
+
+def _told(view: View, claims: list[dict[str, Any]]) -> list[str]:
+    """Lines of claims; beside the id at the other end of a relation stands the name that a person knows."""
+    ends = {end for claim in claims for path, value in claim["values"].items() if (end := _other_end(path, value))}
+    labels = {end: render.label(record) for end, record in named(view, ends).items()}
+    lines = []
+    for claim in claims:
+        where = f"commit {claim['commit']}, {claim['time'][:19]}Z, " if "commit" in claim else ""
+        lines.append(f"{claim['steward']} ({where}{claim['source']} {claim['at']})")
+        for path, value in claim["values"].items():
+            end = _other_end(path, value)
+            line = f"    {path.lstrip('.')} = {value}"
+            lines.append(line.replace(end, f"{end} ({labels[end]})") if end in labels else line)
+    return lines
+
+
+def _other_end(path: str, value: object) -> str | None:
+    """The id at the other end of the relation that a claimed field states; None of a field that states none."""
+    type_, _, other = path.partition(" ")
+    if type_ not in RELATIONS:
+        return None
+    end = value if RELATIONS[type_].single else other.partition(" ")[0]
+    return end if isinstance(end, str) else None
 
 
 def find(

@@ -30,7 +30,8 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _bounded(first: int) -> int:
+def bounded(first: int) -> int:
+    """How many entries a list may have that is asked for its `first`."""
     return max(0, min(first, MOST))
 
 
@@ -54,7 +55,7 @@ class Disagreement:
 
     @strawberry.field(description="Who says what.")
     def values(self, first: int = 10) -> list[Told]:
-        return [Told(steward=v["steward"], value=_text(v["value"])) for v in self.all_values[: _bounded(first)]]
+        return [Told(steward=v["steward"], value=_text(v["value"])) for v in self.all_values[: bounded(first)]]
 
 
 @strawberry.type(description="Where a claim stands: who says so, in which file, where in it.")
@@ -99,7 +100,7 @@ class Record:
 
     @strawberry.field(description="All ids that were found to be this one record.")
     def ids(self, first: int = 10) -> list[strawberry.ID]:
-        return [strawberry.ID(record) for record in self.seen.ids[: _bounded(first)]]
+        return [strawberry.ID(record) for record in self.seen.ids[: bounded(first)]]
 
     @strawberry.field(description="Kind of record; null for a stub.")
     def kind(self) -> str | None:
@@ -112,7 +113,7 @@ class Record:
     @strawberry.field(description="Its identifiers: keys and labels.")
     def identifiers(self, first: int = 10) -> list[Identifier]:
         cls = self.seen.id.partition("-")[0]
-        return [Identifier(**render.identifier_json(text, cls)) for text in self.seen.identifiers[: _bounded(first)]]
+        return [Identifier(**render.identifier_json(text, cls)) for text in self.seen.identifiers[: bounded(first)]]
 
     @strawberry.field(description="The steward shown first: the party that answers for the record, else the smallest.")
     def steward(self) -> str | None:
@@ -120,7 +121,7 @@ class Record:
 
     @strawberry.field(description="All who claim it.")
     def stewards(self, first: int = 10) -> list[str]:
-        return sorted(self.seen.words)[: _bounded(first)]
+        return sorted(self.seen.words)[: bounded(first)]
 
     @strawberry.field(description="Known only because claims refer to it.")
     def stub(self) -> bool:
@@ -140,20 +141,20 @@ class Record:
 
     @strawberry.field(description="Fields of which stewards say different things.")
     def disagreements(self, first: int = 10) -> list[Disagreement]:
-        told = self.seen.disagreements[: _bounded(first)]
+        told = self.seen.disagreements[: bounded(first)]
         return [Disagreement(field=each["field"], all_values=each["values"]) for each in told]
 
     @strawberry.field(description="Where the claims about it stand.")
     async def evidence(self, first: int = 10) -> list[Evidence]:
         places = await self.loading.evidence.load(self.seen.id)
-        return [Evidence(**place) for place in places[: _bounded(first)]]
+        return [Evidence(**place) for place in places[: bounded(first)]]
 
     async def others(self, type_: str, direction: Direction, first: int) -> list["Record"]:
         """Records at the other ends of relations, each once."""
         edges = await self.loading.relations.load((self.seen.id, direction, type_))
         ends = sorted({edge.source if direction == "up" else edge.target for edge in edges})
         found = {seen.id: seen for seen in await self.loading.records.load_many(ends) if seen is not None}
-        return [wrap(found[record], self.loading) for record in sorted(found)[: _bounded(first)]]
+        return [wrap(found[record], self.loading) for record in sorted(found)[: bounded(first)]]
 
 
 @strawberry.type(description="A record that nobody claims: known because claims refer to it.")

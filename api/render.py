@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from api.parties import contacts, named
 from graph import times
-from graph.errors import TraceError
 from graph.identifiers import parse
 from graph.record import Record
 from graph.verify import Verification
@@ -84,11 +84,7 @@ def evidence_of(view: View, records: Iterable[Record]) -> dict[str, list[dict[st
 def parties_of(view: View, records: Iterable[Record]) -> dict[str, Record]:
     """The organisations and episodes that records name at the ends of their relations, by the id they are named by."""
     ends = {end for record in records for end in record.ends.values()}
-    if not ends:
-        return {}
-    joins = view.joined(ends)
-    found = view.records(joins)
-    return {end: found[min(joins[end])] for end in ends}
+    return named(view, ends)
 
 
 def relation_json(relation: Relation) -> dict[str, Any]:
@@ -112,6 +108,7 @@ def lineage_json(view: View, found: Lineage, recalled: Recall | None = None) -> 
     """The answer of `lineage`; with `recalled` that of `recall`."""
     evidence = evidence_of(view, found.records.values())
     parties = parties_of(view, found.records.values())
+    call = contacts(view, recalled) if recalled is not None else {}
     records = []
     for record in found.records.values():
         told = record_json(record)
@@ -121,6 +118,7 @@ def lineage_json(view: View, found: Lineage, recalled: Recall | None = None) -> 
         if recalled is not None:
             told["custodian"] = recalled.custodian.get(record.id)
             told["status"] = recalled.status.get(record.id)
+            told["contact"] = call.get(record.id)
         records.append(told)
     hashes = {place["event_hash"] for places in evidence.values() for place in places if place["event_hash"]}
     answer: dict[str, Any] = {
@@ -146,7 +144,7 @@ def lineage_json(view: View, found: Lineage, recalled: Recall | None = None) -> 
 
 
 def recall_json(view: View, found: Recall) -> dict[str, Any]:
-    """The answer of `recall`: as lineage, with what was reached (absent where incomplete), custodians and status."""
+    """The answer of `recall`: as lineage, with what was reached (absent where incomplete), custodians, status and whom to call."""
     return lineage_json(view, found.lineage, found)
 
 
@@ -203,8 +201,3 @@ def commit_json(view: View) -> list[dict[str, Any]]:
         }
         for commit in view.commits()
     ]
-
-
-def error_json(error: TraceError) -> dict[str, Any]:
-    """The form of an error in every JSON answer."""
-    return {"error": error.as_dict()}

@@ -11,7 +11,7 @@ from strawberry.types import Info
 
 from api import render
 from api.graphql_loading import Loading, Request
-from api.graphql_records import MOST, TYPES, Record, Stub, wrap
+from api.graphql_records import MOST, TYPES, Record, Stub, bounded, wrap
 from graph.errors import UnknownIdentifier, UsageError
 from graph.model import MODELS
 from queries.lineage import Lineage as Found
@@ -84,7 +84,7 @@ class Relation:
 
     @strawberry.field(description="Who states it.")
     def stewards(self, first: int = 10) -> list[str]:
-        return self.said_by[: max(0, min(first, MOST))]
+        return self.said_by[: bounded(first)]
 
 
 @strawberry.type
@@ -136,7 +136,7 @@ class Lineage:
 
     @strawberry.field
     def roots(self, first: int = 10) -> list[strawberry.ID]:
-        return [strawberry.ID(root) for root in self.found.roots[: max(0, min(first, MOST))]]
+        return [strawberry.ID(root) for root in self.found.roots[: bounded(first)]]
 
     @strawberry.field
     def direction(self) -> Direction:
@@ -192,7 +192,7 @@ class Lineage:
     def parties(self, first: int = 100) -> list[Record]:
         found = render.parties_of(self.loading.view, self.found.records.values())
         named = {record.id: record for record in found.values()}
-        return [wrap(named[record], self.loading) for record in sorted(named)[: max(0, min(first, MOST))]]
+        return [wrap(named[record], self.loading) for record in sorted(named)[: bounded(first)]]
 
 
 @strawberry.type(description="Everything made of or touched by something bad, with present custodian and status.")
@@ -266,19 +266,20 @@ class Matches:
 
     @strawberry.field
     def matches(self, first: int = 10) -> list[Record]:
-        return self.all_matches[: max(0, min(first, MOST))]
+        return self.all_matches[: bounded(first)]
 
 
-def _request(info: Info) -> Request:
+def _loading(info: Info, as_of: str | None = None) -> Loading:
+    """The request's View as of a commit, with its loaders."""
     request: Request = info.context
-    return request
+    return request.at(as_of)
 
 
 @strawberry.type
 class Query:
     @strawberry.field(description="Records that carry an identifier or label.")
     def find(self, info: Info, text: str, as_of: str | None = None) -> Matches:
-        loading = _request(info).at(as_of)
+        loading = _loading(info, as_of)
         view = loading.view
 
         ids = view.find(text)
@@ -288,14 +289,14 @@ class Query:
 
     @strawberry.field(description="The one record that an identifier names.")
     def record(self, info: Info, id: strawberry.ID, as_of: str | None = None) -> Record:  # noqa: A002 - GraphQL's word
-        loading = _request(info).at(as_of)
+        loading = _loading(info, as_of)
         seen = loading.view.record(id)
         loading.learn({seen.id: seen})
         return wrap(seen, loading)
 
     @strawberry.field(description="A record by its global id; null where there is none.")
     def node(self, info: Info, id: strawberry.ID) -> Record | None:  # noqa: A002 - GraphQL's word
-        loading = _request(info).at(None)
+        loading = _loading(info)
         try:
             return wrap(loading.view.record(id), loading)
         except UnknownIdentifier:
@@ -314,7 +315,7 @@ class Query:
         unknown = [kind for kind in kinds or () if kind not in MODELS]
         if unknown or (depth is not None and depth < 0):
             raise UsageError(f"kinds are {', '.join(MODELS)}; a depth is 0 or more", kinds=unknown, depth=depth)
-        loading = _request(info).at(as_of)
+        loading = _loading(info, as_of)
         view = loading.view
         found = ask_lineage(view, [view.resolve(id)], direction.value, depth=depth, kinds=kinds or ())
         loading.learn(found.records)
@@ -329,7 +330,7 @@ class Query:
         until: str | None = None,
         as_of: str | None = None,
     ) -> Recall:
-        loading = _request(info).at(as_of)
+        loading = _loading(info, as_of)
         view = loading.view
         found = ask_recall(view, [view.resolve(each) for each in ids], period=period(since, until))
         loading.learn(found.lineage.records)
@@ -344,7 +345,7 @@ class Query:
         after: str | None = None,
         as_of: str | None = None,
     ) -> ClaimConnection:
-        view = _request(info).at(as_of).view
+        view = _loading(info, as_of).view
         record = view.resolve(id)
         told = render.history_json(view, record, view.history(view.joined([record])))["claims"]
         chosen, page = _page(told, first, after)
@@ -353,7 +354,7 @@ class Query:
 
     @strawberry.field(description="The commits the viewer may see, in order.")
     def commits(self, info: Info, first: int = 100, after: str | None = None) -> CommitConnection:
-        view = _request(info).at(None).view
+        view = _loading(info).view
         told = render.commit_json(view)
         chosen, page = _page(told, first, after)
         edges = [CommitEdge(cursor=cursor, node=Commit(**each)) for cursor, each in chosen]

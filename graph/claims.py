@@ -153,11 +153,6 @@ def labels_of(fields: Mapping[str, Any], about: Iterable[str] | None = None) -> 
                 yield path[3:]
 
 
-def values_of(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The plain values in a record's fields, by field name."""
-    return {path[1:]: value for path, value in fields.items() if path[0] == "."}
-
-
 def chain_hash(parts: Iterable[bytes]) -> str:
     """SHA-256 (hex) over length-prefixed parts, so that no two lists of parts share a hash."""
     digest = hashlib.sha256()

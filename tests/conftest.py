@@ -1,7 +1,7 @@
 """What tests share: a Neo4j that is started once, the reference data, and an honest account of what was left out."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,9 +60,20 @@ def neo4j_uri() -> Iterator[str]:
         yield server.uri
 
 
+@pytest.fixture(scope="session")
+def emptied_neo4j(neo4j_uri: str) -> Iterator[Callable[[], str]]:
+    """Empties the database of a server and gives the server's address."""
+    with GraphDatabase.driver(neo4j_uri) as driver:
+
+        def empty() -> str:
+            with driver.session() as session:
+                session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
+            return neo4j_uri
+
+        yield empty
+
+
 @pytest.fixture
-def clean_neo4j(neo4j_uri: str) -> str:
+def clean_neo4j(emptied_neo4j: Callable[[], str]) -> str:
     """The address of a server whose database was emptied."""
-    with GraphDatabase.driver(neo4j_uri) as driver, driver.session() as session:
-        session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
-    return neo4j_uri
+    return emptied_neo4j()

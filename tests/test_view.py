@@ -45,7 +45,7 @@ def attempt(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
     except TraceError as error:
-        return render.error_json(error)
+        return {"error": error.as_dict()}
 
 
 def without_as_of(answer: Any) -> Any:

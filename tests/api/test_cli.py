@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -176,6 +177,22 @@ def test_history_shows_both_words_on_a_corrected_field(loaded: Run) -> None:
     claims = loaded("history", "lot:VEC-7@vectorworks", "--json").json["claims"]
     assert [claim["values"].get(".expires_at") for claim in claims] == ["2024-09-30", "2024-03-31"]
     assert all(set(claim) >= {"commit", "time", "author", "steward", "source", "at", "reason", "values"} for claim in claims)
+
+
+def test_history_names_the_other_end_of_a_relation_as_a_person_knows_it(loaded: Run) -> None:
+    said = loaded("history", "APH-101").out
+    assert re.search(r"^    FOR_EPISODE = episode-[0-9a-f]{32} \(COI-24-0101\)$", said, re.MULTILINE)
+    assert re.search(r"^    SAME_AS object-[0-9a-f]{32} \(APH-101\) = True$", said, re.MULTILINE)
+
+
+def test_a_recall_tells_machines_whom_to_call_as_it_tells_people(loaded: Run) -> None:
+    told = {each["label"]: each for each in loaded("recall", "lot:VEC-7@vectorworks", "--json").json["records"]}
+    assert told["DOSE-78-3"]["contact"] == "control tower +31 20 555 0177"
+    assert told["PAT-101"]["contact"] == "cell therapy coordinator +49 228 555 0140"
+    people = loaded("recall", "lot:VEC-7@vectorworks").out
+    for each in told.values():
+        if each["kind"] in ("Material", "Person"):
+            assert each["contact"] in people
 
 
 def test_as_of_shows_what_was_known_then(loaded: Run) -> None:

@@ -44,7 +44,7 @@ def answers(seen: View, root: str, way: Way) -> list[dict[str, Any]]:
         found = render.lineage_json(seen, lineage(seen, [record], way))
         return [found, render.recall_json(seen, recall(seen, [record]))] if way == "both" else [found]
     except UnknownIdentifier as error:
-        return [render.error_json(error)]
+        return [{"error": error.as_dict()}]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.claims import Claim, Edge, Evidence, chain_hash, claim_hash, edges_of, from_body, labels_of, relation_fields, values_of
+from graph.claims import Claim, Edge, Evidence, chain_hash, claim_hash, edges_of, from_body, labels_of, relation_fields
 
 A, B, EVENT, WARD = (f"{cls}-{n:032x}" for n, cls in enumerate(("object", "object", "event", "organization")))
 
@@ -58,9 +58,8 @@ def test_ids_of_two_classes_are_never_joined() -> None:
     assert edges_of(A, "H", {f"SAME_AS {EVENT}": True}) == []
 
 
-def test_values_and_labels_are_told_by_their_names() -> None:
+def test_labels_are_told_by_their_names() -> None:
     fields = {"kind": "Material", ".quantity": 2.0, "is din:A999917123456": True, f"SAME_AS {B}": True}
-    assert values_of(fields) == {"quantity": 2.0}
     assert list(labels_of(fields)) == ["din:A999917123456"]
 
 
