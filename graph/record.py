@@ -11,7 +11,7 @@ from graph.model import MODELS, RELATIONS
 from graph.standing import joined
 from graph.store import Deadline, State
 
-_ANSWERS = {
+ANSWERS = {
     "released_at": "FROM",
     "agreed_release_at": "FROM",
     "agreed_delivery_at": "FROM",
@@ -25,6 +25,12 @@ _ANSWERS = {
     "discrepancy_code": "TO",
 }
 """Whose word on a handoff comes first, by field (DESIGN section 2, claims, rule 3); the giver's on any other."""
+
+
+def role_of(path: str, handoff: bool) -> str:
+    """The relation to the one who answers for a field of a handoff, or of any other record."""
+    return ANSWERS.get(path[1:], "FROM") if handoff else "PERFORMED_BY"
+
 
 SINGLE = frozenset(name for name, relation in RELATIONS.items() if relation.single)
 _INSTANTS = frozenset(f".{name}" for model in MODELS.values() for name in model.INSTANTS)
@@ -104,7 +110,7 @@ class Record:
         return any(word.get("kind") == "Handoff" for word in self.words.values())
 
     def _role(self, path: str) -> str:
-        return _ANSWERS.get(path[1:], "FROM") if self._is_handoff else "PERFORMED_BY"
+        return role_of(path, self._is_handoff)
 
     @cached_property
     def _answering(self) -> dict[str, set[str]]:
@@ -154,18 +160,13 @@ class Record:
         return self._span
 
 
+EVENT_TIMES = (".started_at", ".ended_at", ".released_at", ".picked_up_at", ".delivered_at", ".accepted_at", ".refused_at")
+"""The paths of the instants that say when an event happened."""
+
+
 def event_times(fields: Mapping[str, Any]) -> tuple[str | None, ...]:
     """The instants that one steward's fields give for an event, None for each that they do not."""
-    said = fields.get
-    return (
-        said(".started_at"),
-        said(".ended_at"),
-        said(".released_at"),
-        said(".picked_up_at"),
-        said(".delivered_at"),
-        said(".accepted_at"),
-        said(".refused_at"),
-    )
+    return tuple(map(fields.get, EVENT_TIMES))
 
 
 def event_span(*words: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graph import naming, times, walk
 from graph.claims import Edge
@@ -19,6 +19,9 @@ from graph.joins import groups
 from graph.model import CLASSES
 from graph.record import SINGLE, Parties, Record, assemble
 from graph.store import Around, Commit, Deadline, Direction, LogEntry, Reached, Scope, State, Store, Told
+
+if TYPE_CHECKING:
+    from graph.frames import Frames
 
 RECORD_LIMIT = 200_000
 NOTHING = Told()
@@ -187,6 +190,22 @@ class View:
         for number in missing:
             self._commits[number] = self._store.commit(number)
         return [Entry(entry, self._commits[entry.commit]) for entry in entries]
+
+    @cached_property
+    def frames(self) -> "Frames":
+        """All that this viewer may see at this commit, as columns."""
+        # polars is imported where it is needed: it takes longer than most questions about one product
+        from graph import snapshot
+        from graph.frames import Frames
+        from graph.snapshot_store import SnapshotStore
+
+        held = self._store.snapshot if isinstance(self._store, SnapshotStore) else None
+        taken = snapshot.take(self._store, self.commit, held)
+        return Frames(taken, self._scope.stewards, self._of, self._parties)
+
+    def _of(self, ids: Collection[str]) -> dict[str, Record]:
+        """The records that ids belong to."""
+        return self.records(self.joined(ids))
 
     # -- who answers for what
 

@@ -1,0 +1,221 @@
+"""What a viewer sees of a whole graph, as Polars frames: one row a joined record, values shown as `graph.record` shows them.
+
+Everyday records (one id) are put together column by column. Those of several ids are put together by the View itself,
+whose rules for ranks are not repeated here.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic.fields import FieldInfo
+
+from graph import times
+from graph.claims import RETRACTED
+from graph.codes import CODES, ROLES
+from graph.joins import groups
+from graph.model import CLASSES, MODELS, RELATIONS
+from graph.record import EVENT_TIMES, Parties, Record, role_of
+from graph.snapshot import Numbers, Snapshot
+
+Assembled = Callable[[Collection[str]], dict[str, Record]]
+Answering = Callable[[set[str]], Parties]
+
+
+class Frames:
+    """The frames of one viewer at a snapshot's commit. Records are numbered as in the snapshot, a joined one by its smallest id.
+
+    `stewards` are those the viewer sees (None: all); `records` and `parties` are the View's own ways to put records of
+    several ids together and to tell who answers for an organisation."""
+
+    def __init__(self, snapshot: Snapshot, stewards: Collection[str] | None, records: Assembled, parties: Answering) -> None:
+        self._snapshot, self._records, self._parties = snapshot, records, parties
+        self._sids = [sid for sid, name in enumerate(snapshot.stewards) if stewards is None or name in stewards]
+        self._shown: dict[str, pl.DataFrame] = {}
+
+    # -- ids
+
+    @cached_property
+    def group(self) -> NDArray[np.uint32]:
+        """The number of the joined record of each id."""
+        found = np.arange(len(self._snapshot.ids), dtype=np.uint32)
+        same = self._edges(("SAME_AS",))
+        for number, members in groups(zip(same["src"].to_list(), same["dst"].to_list(), strict=True)).items():
+            found[number] = min(members)
+        return found
+
+    @cached_property
+    def _joined(self) -> NDArray[np.bool_]:
+        """Whether each id is one of several of its record."""
+        found: NDArray[np.bool_] = self.group != np.arange(len(self.group), dtype=np.uint32)
+        found[self.group[found]] = True
+        return found
+
+    def ids(self, numbers: Numbers) -> pl.Series:
+        """The ids of records by number."""
+        return self._snapshot.ids["id"].gather(numbers)
+
+    # -- relations
+
+    def _edges(self, types: Collection[str]) -> pl.DataFrame:
+        codes = [code for type_ in types for code in CODES[type_]]
+        seen = pl.col("type").is_in(codes) & pl.col("sid").is_in(self._sids)
+        return self._snapshot.edges.lazy().filter(seen).select("type", "src", "dst").collect()
+
+    def relations(self, type_: str) -> pl.DataFrame:
+        """`source, target, role` (numbers of joined records) of the relations of a type, each once, ascending."""
+        edges = self._edges((type_,))
+        group = pl.Series(self.group)
+        role = pl.col("type").replace_strict(ROLES, default=None, return_dtype=pl.String)
+        named = edges.select(source=group.gather(edges["src"]), target=group.gather(edges["dst"]), role=role)
+        return named.unique().sort("source", "target", "role")
+
+    # -- records
+
+    def shown(self, kind: str) -> pl.DataFrame:
+        """The records of a kind: `record` (number), `id`, and the columns of its model; ascending by `record`.
+
+        References are numbers of joined records. An instant `X` is text as told, with `X_first` and `X_last` beside it:
+        first and last UTC microsecond of it."""
+        model = MODELS[kind]
+        columns = _Columns(model.CLASS)
+        names = [name for n, info in model.model_fields.items() if (name := info.alias or n) in columns.names]
+        moments = [f"{name}_{end}" for name in model.INSTANTS for end in ("first", "last")]
+        shown = self.of_class(model.CLASS)
+        return shown.filter(pl.col("kind") == kind).select("record", "id", *names, *moments)
+
+    def of_class(self, cls: str) -> pl.DataFrame:
+        """All records of a class that anybody says something of: as `shown`, with `kind` and the columns of all its kinds."""
+        if cls not in self._shown:
+            columns = _Columns(cls)
+            words = self._words(cls, columns)
+            joined = pl.Series(self._joined).gather(words["nid"])
+            handoff = (pl.col("kind") == "Handoff").any().over("nid").fill_null(False)
+            single = words.filter(~joined).with_columns(handoff=handoff)
+            parts = [self._by_answer(single.filter(pl.col("handoff") == is_one), is_one, columns) for is_one in (False, True)]
+            whole = pl.concat([*parts, self._of_several(words.filter(joined), columns)]).sort("record")
+            self._shown[cls] = self._finished(whole, columns)
+        return self._shown[cls]
+
+    @cached_property
+    def spans(self) -> pl.DataFrame:
+        """`record, first, last` of every event with a time: earliest start and latest end anybody gives, UTC microseconds."""
+        columns = _Columns("event")
+        words = self._words("event", columns)
+        several = pl.Series(self._joined).gather(words["nid"])
+        told = words.filter(~several).unpivot([path for path in EVENT_TIMES if path in columns.types], index="nid").drop_nulls()
+        moments = pl.concat([told.select(record="nid"), _spans(told["value"])], how="horizontal")
+        single = moments.group_by("record").agg(pl.col("first").min(), pl.col("last").max())
+        ids = self.ids(words.filter(several)["nid"].unique().to_numpy()).to_list()
+        rows = [(record.id, *record.span) for record in self._records(ids).values() if record.span]
+        joined = pl.DataFrame(rows, schema={"id": pl.String, "first": pl.Int64, "last": pl.Int64}, orient="row")
+        at = self._snapshot.ids["id"].search_sorted(joined["id"]).cast(pl.UInt32)
+        return pl.concat([single, joined.select(at.alias("record"), "first", "last")]).sort("record")
+
+    def _words(self, cls: str, columns: "_Columns") -> pl.DataFrame:
+        """The words of visible stewards that they have not taken back: `nid, sid` and a column for each path."""
+        states = self._snapshot.states
+        first, last = (int(states["id"].search_sorted(f"{cls}{end}")) for end in ("-", "."))
+        seen = states[first:last].filter(pl.col("sid").is_in(self._sids))
+        doc = pl.col("doc").cast(pl.String).str.json_decode(columns.document).struct.field("f").struct.unnest()
+        words = seen.select("nid", "sid", doc)
+        return words.filter(pl.col(RETRACTED).is_null() | ~pl.col(RETRACTED)).drop(RETRACTED)
+
+    def _by_answer(self, words: pl.DataFrame, handoffs: bool, columns: "_Columns") -> pl.DataFrame:
+        """One row a record of one id: of each path the word of who answers for it, else of the smallest steward who has one."""
+        alone = words.filter(pl.len().over("nid") == 1)
+        several = words.filter(pl.len().over("nid") > 1)
+        names = pl.Series(self._snapshot.stewards)
+        shown = several.select("nid").unique()
+        for role, paths in columns.by_role(handoffs).items():
+            ranked = several.with_columns(first=self._answers(several, role), name=names.gather(several["sid"]))
+            ranked = ranked.sort("nid", pl.col("first").not_(), "name")
+            told = ranked.group_by("nid", maintain_order=True).agg(pl.col(path).drop_nulls().first() for path in paths)
+            shown = shown.join(told, on="nid", how="left")
+        paths = columns.paths
+        return pl.concat([alone.select("nid", *paths), shown.select("nid", *paths)]).rename({"nid": "record"})
+
+    def _answers(self, words: pl.DataFrame, role: str) -> pl.Series:
+        """Whether each word is of a steward who speaks for the one that any word on its record gives as `role`."""
+        if role not in words.columns or not len(words):
+            return pl.Series("first", [False] * len(words), dtype=pl.Boolean)
+        ends = words.select("nid", end=role).drop_nulls().unique()
+        sids = {name: sid for sid, name in enumerate(self._snapshot.stewards)}
+        speakers = self._parties(set(ends["end"])).speakers
+        rows = [(end, sids[name]) for end, told in speakers.items() for name in told]
+        speaking = pl.DataFrame(rows, schema={"end": pl.String, "sid": pl.UInt16}, orient="row")
+        pairs = ends.join(speaking, on="end").select("nid", "sid", first=pl.lit(True)).unique()
+        return (
+            words.select("nid", "sid").join(pairs, on=["nid", "sid"], how="left", maintain_order="left")["first"].fill_null(False)
+        )
+
+    def _of_several(self, words: pl.DataFrame, columns: "_Columns") -> pl.DataFrame:
+        """One row a record of several ids."""
+        ids = self.ids(words["nid"].unique().to_numpy()).to_list()
+        rows = [
+            (record.id, *(record.get(path) for path in columns.paths)) for record in self._records(ids).values() if record.words
+        ]
+        told = pl.DataFrame(rows, schema={"id": pl.String, **columns.types}, orient="row")
+        at = self._snapshot.ids["id"].search_sorted(told["id"]).cast(pl.UInt32)
+        return told.select(at.alias("record"), *columns.paths)
+
+    def _finished(self, told: pl.DataFrame, columns: "_Columns") -> pl.DataFrame:
+        """The same under the model's names, with references as numbers and the moments that instants mean."""
+        found = {"record": told["record"], "id": self.ids(told["record"].to_numpy()), "kind": told["kind"]}
+        for name, path in columns.names.items():
+            found[name] = self._number(told[path]) if path in RELATIONS else told[path]
+        for name in columns.instants:
+            spans = _spans(told[f".{name}"])
+            found |= {f"{name}_first": spans["first"], f"{name}_last": spans["last"]}
+        return pl.DataFrame(found)
+
+    def _number(self, ids: pl.Series) -> pl.Series:
+        known = self._snapshot.ids["id"]
+        at = known.search_sorted(ids.fill_null("")).clip(0, max(0, len(known) - 1))
+        numbers = pl.Series(self.group).gather(at)
+        return pl.select(pl.when(ids.is_not_null()).then(numbers)).to_series()
+
+
+class _Columns:
+    """The columns of one class of records: names of its models' fields, the paths they are claimed under, their types."""
+
+    def __init__(self, cls: str) -> None:
+        self.names: dict[str, str] = {}
+        self.types: dict[str, Any] = {"kind": pl.String}
+        self.instants: list[str] = []
+        for kind in CLASSES[cls]:
+            model = MODELS[kind]
+            self.instants += (name for name in model.INSTANTS if name not in self.instants)
+            for name, info in model.model_fields.items():
+                extra = info.json_schema_extra
+                path = str(extra["ref"]) if isinstance(extra, dict) and "ref" in extra else f".{name}"
+                if path in RELATIONS and not RELATIONS[path].single:
+                    continue
+                self.names[info.alias or name] = path
+                self.types[path] = _type_of(info)
+        self.paths = list(self.types)
+        self.document = pl.Struct({"f": pl.Struct({**self.types, RETRACTED: pl.Boolean})})
+
+    def by_role(self, handoffs: bool) -> dict[str, list[str]]:
+        """The paths by the role of who answers for them, of handoffs or of other records."""
+        found: dict[str, list[str]] = {}
+        for path in self.paths:
+            found.setdefault(role_of(path, handoffs), []).append(path)
+        return found
+
+
+def _type_of(info: FieldInfo) -> Any:
+    """The column type of a model's field: of numbers and whole numbers their own, text of all else."""
+    told = {part for each in (info.annotation, *get_args(info.annotation)) for part in (each, *get_args(each))}
+    return pl.Float64 if float in told else pl.Int64 if int in told else pl.String
+
+
+def _spans(instants: pl.Series) -> pl.DataFrame:
+    """`first, last` UTC microsecond of canonical instants."""
+    told: Mapping[str, tuple[int, int]] = {text: times.span(text) for text in instants.drop_nulls().unique()}
+    schema = {"text": pl.String, "first": pl.Int64, "last": pl.Int64}
+    spans = pl.DataFrame([(text, *span) for text, span in told.items()], schema=schema, orient="row")
+    return instants.to_frame("text").join(spans, on="text", how="left", maintain_order="left").select("first", "last")

@@ -1,0 +1,252 @@
+"""A store at one commit as flat columns, for work on the whole graph: numpy arrays and Polars frames, kept as Arrow files.
+
+Ids are sorted and numbered; relations lie in two orders (CSR: by source, by target), what each steward says by id.
+A snapshot holds everybody's word, so its folder is private; who may see what is judged by the View over it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+
+from graph.claims import edges_of, labels_of
+from graph.codes import SAME_AS_REVERSED, code_of
+from graph.store import Commit, Deadline, Scope, Store
+
+Numbers = NDArray[np.int64]
+FORMAT = 1
+_SLICE = 5_000
+_FRAMES = ("ids", "states", "edges", "into", "labels")
+
+_IDS = {"id": pl.String, "key": pl.String}
+_STATES = {"id": pl.String, "sid": pl.UInt16, "kind": pl.String, "doc": pl.Binary}
+_EDGES = {
+    "owner": pl.String,
+    "type": pl.UInt8,
+    "source": pl.String,
+    "target": pl.String,
+    "sid": pl.UInt16,
+    "quantity": pl.Float64,
+    "unit": pl.String,
+}
+_LABELS = {"text": pl.String, "id": pl.String, "sid": pl.UInt16}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One commit's columns; `commit` is None of a graph in which nothing is stored.
+
+    `ids`: `id, key`, ascending by `id`; the row is the number of the id. `states`: `id, sid, kind, doc, nid` by id and
+    steward. `edges`: `owner, type, source, target, sid, quantity, unit` and `src`, `dst` (numbers), by `src`;
+    `into`: the rows of `edges` by `dst`. `labels`: `text, id, sid` by text. `stewards` are named by `sid`."""
+
+    commit: Commit | None
+    stewards: tuple[str, ...]
+    ids: pl.DataFrame
+    states: pl.DataFrame
+    edges: pl.DataFrame
+    into: pl.DataFrame
+    labels: pl.DataFrame
+
+    # -- look-ups
+
+    def numbers(self, ids: Collection[str]) -> Numbers:
+        """The numbers of those of `ids` that are here, ascending."""
+        asked = pl.Series(sorted(set(ids)), dtype=pl.String)
+        if not len(asked) or not len(self.ids):
+            return np.empty(0, np.int64)
+        at = self.ids["id"].search_sorted(asked)
+        inside = at < len(self.ids)
+        at, asked = at.filter(inside), asked.filter(inside)
+        return at.filter(self.ids["id"].gather(at) == asked).to_numpy().astype(np.int64)
+
+    def named(self, numbers: Numbers) -> list[str]:
+        """The ids of numbers."""
+        return self.ids["id"].gather(numbers).to_list()
+
+    @cached_property
+    def out_of(self) -> Numbers:
+        """Where in `edges` the relations out of each id begin; one more at the end."""
+        return _begins(self.edges["src"], len(self.ids))
+
+    @cached_property
+    def into_of(self) -> Numbers:
+        """Where in `into` the relations into each id begin; one more at the end."""
+        return _begins(self.edges["dst"].gather(self.into["edge"]), len(self.ids))
+
+    @cached_property
+    def states_of(self) -> Numbers:
+        """Where in `states` each id begins; one more at the end."""
+        return _begins(self.states["nid"], len(self.ids))
+
+    @cached_property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The columns of `edges` that walks read, and `into`, as numpy arrays."""
+        found: dict[str, NDArray[Any]] = {name: self.edges[name].to_numpy() for name in ("type", "src", "dst", "sid")}
+        return {**found, "into": self.into["edge"].to_numpy()}
+
+
+def _begins(column: pl.Series, count: int) -> Numbers:
+    """Row at which each of the numbers 0 to `count` begins in an ascending column."""
+    begins: Numbers = np.searchsorted(column.to_numpy(), np.arange(count + 1))
+    return begins
+
+
+def rows_of(begins: Numbers, numbers: Numbers) -> Numbers:
+    """All rows of `numbers` in a column whose beginnings are `begins`, in order."""
+    starts, counts = begins[numbers], begins[numbers + 1] - begins[numbers]
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    rows: Numbers = np.arange(total) + np.repeat(starts - (ends - counts), counts)
+    return rows
+
+
+# -- building
+
+
+def take(store: Store, commit: Commit | None, before: Snapshot | None = None) -> Snapshot:
+    """A commit of a store (None: of an empty one) as a snapshot, from an earlier one (`before`) and what changed since.
+
+    What changed is what claims were made of: nothing stands otherwise than by a claim under its id."""
+    if before is not None and before.commit == commit:
+        return before
+    since = _since(store, commit, before)
+    before = before if since else None
+    touched, names = set[str](), dict[str, str | None]()
+    until = commit.number if commit else 0
+    for entry in store.claims(since, until):
+        touched.add(entry.claim.record)
+        names.update(entry.claim.names)
+    scope = Scope(until, None, Deadline(float("inf")))
+    stewards = (*(before.stewards if before else ()),)
+    stewards += tuple(name for name in store.stewards(scope) if name not in stewards)
+    fresh = _Columns(stewards)
+    asked = sorted(touched)
+    for first in range(0, len(asked), _SLICE):
+        fresh.add(store, asked[first : first + _SLICE], scope)
+    return _joined(commit, stewards, before, touched, names, fresh)
+
+
+def _since(store: Store, commit: Commit | None, before: Snapshot | None) -> int:
+    """The number of the commit up to which `before` tells the same; 0 where it is of another graph or of a later commit."""
+    told = before.commit if before else None
+    if told is None or commit is None or told.number > commit.number or store.commit(told.number) != told:
+        return 0
+    return told.number
+
+
+class _Columns:
+    """Rows of `states`, `edges` and `labels` on their way into frames."""
+
+    def __init__(self, stewards: Sequence[str]) -> None:
+        self._sids = {name: sid for sid, name in enumerate(stewards)}
+        self.states: list[tuple[Any, ...]] = []
+        self.edges: list[tuple[Any, ...]] = []
+        self.labels: list[tuple[Any, ...]] = []
+
+    def add(self, store: Store, ids: list[str], scope: Scope) -> None:
+        """Take in what stands of `ids`."""
+        for record, steward, word, _, _ in store.get(ids, scope):
+            sid = self._sids[steward]
+            self.states.append((record, sid, word.fields.get("kind"), word.dump()))
+            self.labels += ((text, record, sid) for text in labels_of(word.fields))
+            for edge in edges_of(record, steward, word.fields):
+                amount = (None if edge.quantity is None else float(edge.quantity), edge.unit)
+                self.edges.append((record, code_of(edge), edge.source, edge.target, sid, *amount))
+                if edge.type == "SAME_AS":
+                    self.edges.append((record, SAME_AS_REVERSED, edge.target, edge.source, sid, *amount))
+
+
+def _joined(
+    commit: Commit | None,
+    stewards: tuple[str, ...],
+    before: Snapshot | None,
+    touched: set[str],
+    names: dict[str, str | None],
+    fresh: _Columns,
+) -> Snapshot:
+    """What was before, but for the ids touched, with what is fresh; numbered and sorted anew."""
+    states, edges, labels = (
+        pl.DataFrame(rows, schema=schema, orient="row")
+        for rows, schema in ((fresh.states, _STATES), (fresh.edges, _EDGES), (fresh.labels, _LABELS))
+    )
+    ids = pl.DataFrame({"id": list(names), "key": list(names.values())}, schema=_IDS)
+    if before is not None:
+        gone = pl.Series("gone", sorted(touched), dtype=pl.String).implode()
+        states = pl.concat([before.states.select(list(_STATES)).filter(~pl.col("id").is_in(gone)), states])
+        edges = pl.concat([before.edges.select(list(_EDGES)).filter(~pl.col("owner").is_in(gone)), edges])
+        labels = pl.concat([before.labels.filter(~pl.col("id").is_in(gone)), labels])
+        ids = pl.concat([before.ids, ids]).unique("id", keep="first")
+    ids = ids.sort("id")
+    number = ids.select("id", nid=pl.int_range(pl.len(), dtype=pl.UInt32))
+    ends = edges.join(number.rename({"id": "source", "nid": "src"}), on="source", how="left").join(
+        number.rename({"id": "target", "nid": "dst"}), on="target", how="left"
+    )
+    edges = ends.sort("src", "type", "dst", "sid")
+    into = pl.DataFrame({"edge": np.argsort(edges["dst"].to_numpy(), kind="stable").astype(np.uint32)})
+    states = states.join(number, on="id", how="left").sort("nid", "sid")
+    return Snapshot(commit, stewards, ids, states, edges, into, labels.sort("text", "id", "sid"))
+
+
+# -- files
+
+
+def save(snapshot: Snapshot, folder: Path) -> None:
+    """Write a snapshot of a commit into `folder`, which only its owner can read, in place of earlier ones."""
+    commit = snapshot.commit
+    if commit is None:
+        return
+    for private in (folder.parent, folder):
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
+    coming, made = folder / f".{uuid4().hex}", folder / f"{commit.number}-{commit.digest[:16]}"
+    coming.mkdir(mode=0o700)
+    for name in _FRAMES:
+        path = coming / f"{name}.arrow"
+        getattr(snapshot, name).write_ipc(path, compression="uncompressed")
+        path.chmod(0o600)
+    told = {"format": FORMAT, "commit": commit.__dict__, "stewards": snapshot.stewards}
+    listing = coming / "snapshot.json"
+    listing.touch(mode=0o600)
+    listing.write_bytes(orjson.dumps(told))
+    if made.exists():
+        rmtree(coming)
+    else:
+        coming.rename(made)
+    for other in folder.iterdir():
+        if other != made:
+            rmtree(other, ignore_errors=True)
+
+
+def saved(folder: Path) -> Snapshot | None:
+    """The snapshot in `folder`, memory-mapped; None where there is none that this version can read."""
+    found = []
+    for path in folder.glob("*/snapshot.json"):
+        told = orjson.loads(path.read_bytes())
+        if told.get("format") == FORMAT:
+            found.append((told["commit"]["number"], path.parent, told))
+    if not found:
+        return None
+    _, place, told = max(found, key=lambda each: each[0])
+    frames = {name: pl.read_ipc(place / f"{name}.arrow") for name in _FRAMES}
+    return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames)
+
+
+def current(store: Store, cache: Path | None = None) -> Snapshot:
+    """The store's head as a snapshot: that in `cache`, brought up to date and kept there.
+
+    A graph is known there by the hash of its first commit, whichever store holds it."""
+    head = store.head()
+    folder = cache / store.commit(1).hash[:16] if cache and head else None
+    before = saved(folder) if folder else None
+    snapshot = take(store, head, before)
+    if folder and snapshot is not before:
+        save(snapshot, folder)
+    return snapshot
