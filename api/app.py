@@ -24,6 +24,7 @@ from starlette.routing import Route
 from api import limits, settings
 from api.graphql_loading import Request
 from api.schema import schema
+from api.snapshots import Snapshots
 from graph.errors import DeadlineExceeded, NotPermitted, TraceError, UsageError
 from graph.store import Store
 
@@ -43,9 +44,11 @@ _log = logging.getLogger("veintrace")
 T = TypeVar("T")
 
 
-def make_app(store: Store, viewer: str | None) -> Starlette:
-    """The application over one store for one viewer (None sees all; bind it to loopback only)."""
-    door = _Door(store, viewer)
+def make_app(store: Store, viewer: str | None, cache: Path | None = None) -> Starlette:
+    """The application over one store for one viewer (None sees all; bind it to loopback only).
+
+    Snapshots of the graph are kept in the folder `cache`; without one in memory alone."""
+    door = _Door(store, viewer, cache)
     routes = [
         Route("/", door.page),
         Route("/graphql", door.graphql, methods=["GET", "POST"]),
@@ -56,7 +59,7 @@ def make_app(store: Store, viewer: str | None) -> Starlette:
     return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_door}, lifespan=door.lifespan)
 
 
-def serve(store: Store, host: str, port: int, viewer: str | None) -> None:
+def serve(store: Store, host: str, port: int, viewer: str | None, cache: Path) -> None:
     """Serve until interrupted; one JSON line a request on stderr.
 
     Raises `NotPermitted` for an address others can reach where no viewer is named: such a service sees everything."""
@@ -66,7 +69,7 @@ def serve(store: Store, host: str, port: int, viewer: str | None) -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
-    uvicorn.run(make_app(store, viewer), host=host, port=port, log_level="warning", access_log=False)
+    uvicorn.run(make_app(store, viewer, cache), host=host, port=port, log_level="warning", access_log=False)
 
 
 def _no_such_door(_: HttpRequest, error: Exception) -> Response:
@@ -83,15 +86,17 @@ def _answer(body: Any, status: int, request_id: str) -> Response:
 class _Door:
     """The endpoints."""
 
-    def __init__(self, store: Store, viewer: str | None) -> None:
+    def __init__(self, store: Store, viewer: str | None, cache: Path | None) -> None:
         self.store, self.viewer = store, viewer
         self._workers = ThreadPoolExecutor(MOST_AT_ONCE, "query")
+        self._snapshots = Snapshots(store, cache)
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Lets go of the workers at the end."""
         yield
         self._workers.shutdown(wait=False, cancel_futures=True)
+        self._snapshots.close()
 
     async def page(self, _: HttpRequest) -> Response:
         """The query page: no network but this service."""
@@ -148,7 +153,7 @@ class _Door:
 
     async def _execute(self, http: HttpRequest, asked: dict[str, Any], request_id: str) -> tuple[int, dict[str, Any]]:
         variables, operation = asked.get("variables") or {}, asked.get("operationName")
-        request = Request(self.store, self.viewer, settings.timeout())
+        request = Request(self.store, self.viewer, settings.timeout(), self._snapshots)
         async with _watched(http, request):
             if problem := await self._work(lambda: _checked(asked["query"], variables, operation), request):
                 return 400, {"errors": problem}

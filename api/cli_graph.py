@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api import settings
-from api.cli_options import Command, Graph, Json, Viewer
+from api.cli_options import Cache, Command, Graph, Json, Viewer
 from api.output import print_json, progress, say, table
 from api.render import SCHEMA_VERSION, verification_json
 from graph import naming
@@ -183,6 +183,7 @@ def config(json: Json = False) -> int:
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on; without --viewer loopback only.")] = "127.0.0.1",
+    cache: Cache = None,
     graph: Graph = None,
     viewer: Viewer = None,
     json: Json = False,
@@ -198,7 +199,7 @@ def serve(
     try:
         sees = f"as {viewer} sees it" if viewer else "seeing everything"
         _tell(f"http://{host}:{port}/", f"the query page, {sees}; GraphQL is under /graphql", json)
-        run(store, host, port, viewer)
+        run(store, host, port, viewer, cache or settings.cache(graph))
     finally:
         store.close()
     return 0

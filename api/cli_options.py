@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,10 @@ Viewer = Annotated[str | None, typer.Option("--viewer", metavar="ORG", help="See
 AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="WHEN", help="What was known then: a commit number, an instant, or a token of an answer."),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Folder for snapshots of the graph. [env VEINTRACE_CACHE, default beside it]"),
 ]
 
 

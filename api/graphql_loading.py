@@ -10,6 +10,7 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from api import render, settings
+from api.snapshots import Snapshots
 from graph.claims import Edge
 from graph.record import Record
 from graph.store import Deadline, Direction, Store
@@ -65,8 +66,8 @@ class Loading:
 class Request:
     """One request: `seconds` for all its reads, and `GRACE` more to tell what they found, be it only a part."""
 
-    def __init__(self, store: Store, viewer: str | None, seconds: float) -> None:
-        self.store, self.viewer = store, viewer
+    def __init__(self, store: Store, viewer: str | None, seconds: float, snapshots: Snapshots) -> None:
+        self.store, self.viewer, self._snapshots = store, viewer, snapshots
         self.reads, self.end = Deadline(seconds), Deadline(seconds + GRACE)
         self._loading: dict[str | None, Loading] = {}
 
@@ -74,6 +75,13 @@ class Request:
         """Stop the work, in the store too; for any thread."""
         self.reads.cancel()
         self.end.cancel()
+
+    def whole(self, as_of: str | None) -> Loading:
+        """The same over a snapshot of the whole graph."""
+        from graph.snapshot_store import SnapshotStore
+
+        over = SnapshotStore(self.store, self._snapshots.current(self.reads))
+        return Loading(settings.make_view(over, self.viewer, as_of, self.reads), self.end)
 
     def at(self, as_of: str | None) -> Loading:
         """The View and loaders as of a commit; made once a request, so that all its answers are of one commit."""

@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 from strawberry.types import Info
 
 from api import render
+from api.graphql_handoffs import Group, HandoffTable
 from api.graphql_loading import Loading, Request
 from api.graphql_records import MOST, TYPES, Record, Stub, bounded, wrap
 from graph.errors import UnknownIdentifier, UsageError
@@ -335,6 +336,27 @@ class Query:
         found = ask_recall(view, [view.resolve(each) for each in ids], period=period(since, until))
         loading.learn(found.lineage.records)
         return Recall(found=found.lineage, recalled=found, loading=loading)
+
+    @strawberry.field(description="Where handoffs (or legs: what happened next to a material) wait and fail, by giver and taker.")
+    def handoffs(
+        self,
+        info: Info,
+        legs: bool = False,
+        by: list[Group] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        product: str | None = None,
+        preservation: str | None = None,
+        carrier: strawberry.ID | None = None,
+        as_of: str | None = None,
+    ) -> HandoffTable:
+        request: Request = info.context
+        loading = request.whole(as_of)
+        # polars takes longer to import than most questions to answer
+        from api.handoffs import asked
+
+        waits = asked(loading.view, legs, since, until, product, preservation, carrier)
+        return HandoffTable(loading=loading, waits=waits, by=[each.value for each in dict.fromkeys(by or ())])
 
     @strawberry.field(description="Every claim ever made about a record.")
     def history(

@@ -34,6 +34,7 @@ SETTINGS = (
     Setting("VEINTRACE_STEWARD", "local", "Who speaks where neither --steward nor the data says."),
     Setting("VEINTRACE_AUTHOR", "", "Who loads, as written in commits (default: the user's login name)."),
     Setting("VEINTRACE_TIMEOUT", "30", "Seconds after which a query is stopped."),
+    Setting("VEINTRACE_CACHE", "", "Folder for snapshots of graphs (default: beside the graph, FILE.snapshots)."),
     Setting("VEINTRACE_QUARANTINE", "veintrace-quarantine", "Folder for what a load refuses."),
     Setting("NEO4J_USER", "", "User for Neo4j."),
     Setting("NEO4J_PASSWORD", "", "Password for Neo4j."),
@@ -91,6 +92,14 @@ def open_store(graph: str | None = None, *, create: bool = False) -> Store:
     raise UsageError(
         f"{url!r} is no graph; give sqlite:///path or neo4j://host:port (credentials come from the environment)", graph=url
     )
+
+
+def cache(graph: str | None = None) -> Path:
+    """The folder for snapshots of the graph that a URL names."""
+    if told := value("VEINTRACE_CACHE"):
+        return Path(told)
+    url = graph or value("VEINTRACE_GRAPH")
+    return Path(f"{url.removeprefix('sqlite:///')}.snapshots" if url.startswith("sqlite:///") else "veintrace.snapshots")
 
 
 def make_view(store: Store, viewer: str | None, as_of: str | None = None, deadline: Deadline | None = None) -> View:

@@ -54,7 +54,11 @@ class Frames:
         found[self.group[found]] = True
         return found
 
-    def ids(self, numbers: Numbers) -> pl.Series:
+    def number(self, record: str) -> int:
+        """The number of the record that an id of this graph belongs to."""
+        return int(self.group[self._snapshot.numbers([record])[0]])
+
+    def ids(self, numbers: Numbers | list[int]) -> pl.Series:
         """The ids of records by number."""
         return self._snapshot.ids["id"].gather(numbers)
 

@@ -310,7 +310,7 @@ class Holdings:
                     yield from self._inside(content, outer or stay, shared, around | {content})
 
 
-_OUT_TYPES = frozenset(("unpacking", "unloading", "removing", "disassembling"))
+OUT_TYPES = frozenset(("unpacking", "unloading", "removing", "disassembling"))
 
 
 def takes_out(event: Record | None) -> bool:
@@ -318,4 +318,4 @@ def takes_out(event: Record | None) -> bool:
     if event is None:
         return False
     action = event.value("action")
-    return action == "DELETE" if action else event.value("type") in _OUT_TYPES
+    return action == "DELETE" if action else event.value("type") in OUT_TYPES

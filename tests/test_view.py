@@ -7,11 +7,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from api import render
+from api.handoffs import Departments, handoffs_json
 from graph.claims import Claim
 from graph.errors import TraceError
 from graph.sqlite_store import SqliteStore
 from graph.store import Deadline
 from graph.view import View, view
+from queries.handoffs import BY, handoffs, legs
 from queries.lineage import lineage
 from queries.recall import recall
 from tests.networks import Network, at, land, networks, rid
@@ -31,6 +33,8 @@ def answers(seen: View, claims: list[Claim]) -> dict[str, Any]:
             )
         told[f"recall {text}"] = attempt(lambda text=text: render.recall_json(seen, recall(seen, [seen.resolve(text)])))
         told[f"history {text}"] = attempt(lambda text=text: history(seen, text))
+    for name, waits in (("handoffs", handoffs(seen)), ("legs", legs(seen))):
+        told[name] = handoffs_json(seen, waits, BY, Departments(seen, waits))
     return {key: without_as_of(value) for key, value in told.items()}
 
 

@@ -48,6 +48,10 @@ RECORD = """id ids kind label identifiers { scheme value assigner } steward stew
 ANSWER = f"""root direction events completeness {{ total depthReached truncated reasons }}
   records {{ totalCount pageInfo {{ hasNextPage endCursor }} edges {{ cursor depth afterUse node {{ {RECORD} }} }} }}
   relations {{ totalCount edges {{ node {{ source type target role quantity unit from to stewards }} }} }} parties {{ id }}"""
+ENDS = f"from {{ {RECORD} }} to {{ {RECORD} }} hours"
+WAITS = f"""legs(first: 5) {{ {ENDS} count open waitP50S waitMeanS late failed failedCi journeys period carrier {{ label }}
+  handoffs(first: 3) {{ waitS open releasedAt acceptedAt event {{ label }} next {{ label }} journey {{ label }} }} }}
+  cut {{ hours }} betweenness {{ {ENDS} betweenness }}"""
 QUERIES = (
     f"query($id: ID!) {{ record(id: $id) {{ {RECORD} }} }}",
     f"query($id: ID!) {{ node(id: $id) {{ {RECORD} }} }}",
@@ -56,6 +60,8 @@ QUERIES = (
     "query($id: ID!) { history(id: $id) { totalCount edges { node { steward source at eventId record reason values } } } }",
     f"query($id: String!) {{ find(text: $id) {{ matches {{ {RECORD} }} }} }}",
     "query { commits { edges { node { source } } } }",
+    f"query {{ handoffs(by: [period, carrier]) {{ {WAITS} }} legs: handoffs(legs: true) {{ {WAITS} }} }}",
+    f"query($id: ID!) {{ handoffs(carrier: $id) {{ {WAITS} }} }}",
 )
 
 
@@ -72,6 +78,12 @@ def story() -> Network:
     net.relate("SAME_AS", "object/BAG", "object/LOT", steward="H")
     net.relate("PART_OF", "organization/B", "organization/H", steward="H")
     net.material("DOSE", steward="B", type="dose", expires_at=at(90))
+    for steward, hour in (("H", 3), ("B", 4)):
+        net.say("event", "sent", "Handoff", steward=steward, released_at=at(hour), accepted_at=at(hour * 2), recorded=5)
+        net.relate("SUBJECT_OF", "object/BAG", "event/sent", steward=steward)
+        net.relate("FROM", "event/sent", f"organization/{steward}", steward=steward)
+    net.relate("TO", "event/sent", "organization/H", steward="H")
+    net.relate("CARRIED_BY", "event/sent", "organization/B", steward="B")
     net.retract("event", "ship", steward="H", recorded=9)
     return net
 
@@ -102,6 +114,7 @@ def without_commits(answer: Any) -> Any:
 def test_by_command_line(graphs: tuple[Path, Path], name: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = f"{name}@NET" if name.isalpha() else name
     commands = [("lineage", text), ("lineage", text, "--direction", "down"), ("recall", text), ("history", text), ("find", text)]
+    commands += [("handoffs", "--carrier", text), ("handoffs", "--legs", "--by", "period"), ("handoffs", "--between", text, text)]
     for command in commands:
         told = []
         for path, viewer in zip(graphs, (["--viewer", "B"], []), strict=True):

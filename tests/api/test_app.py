@@ -129,9 +129,9 @@ def test_the_service_is_free_while_a_large_answer_is_made(store: SqliteStore, mo
     assert max(pauses) < sum(pauses) / 3
 
 
-def test_a_service_that_sees_everything_is_refused_on_an_address_of_others(store: SqliteStore) -> None:
+def test_a_service_that_sees_everything_is_refused_on_an_address_of_others(store: SqliteStore, tmp_path: Path) -> None:
     with pytest.raises(NotPermitted, match="name a viewer"):
-        serve(store, "0.0.0.0", 8000, None)
+        serve(store, "0.0.0.0", 8000, None, tmp_path)
 
 
 def test_a_service_that_sees_everything_is_asked_as_localhost_only(store: SqliteStore) -> None:

@@ -21,6 +21,8 @@ from api.graphql_loading import GRACE as TELLING
 from graph.neo4j_store import Neo4jStore
 from graph.sqlite_store import SqliteStore
 from graph.store import Scope, Store
+from graph.view import view
+from queries.lineage import lineage
 from tests.networks import Network, land
 
 SECONDS = 0.5
@@ -70,8 +72,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     net = Network()
     net.material("M-1")
     land(opened, net.claims)
+    plan(opened)
     with closing(opened):
         yield opened
+
+
+def plan(store: Store) -> None:
+    """Have a new server plan the statements of a lineage, and of ending one, which may take it longer than `SECONDS`."""
+    lineage(view(store, None), ["M-1@NET"])
+    if isinstance(store, Neo4jStore):
+        store._bolt._terminate([])
 
 
 @pytest.fixture

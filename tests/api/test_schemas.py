@@ -20,6 +20,8 @@ ANSWERS = {
     "recall": ["recall", "lot:VEC-7@vectorworks"],
     "history": ["history", "lot:VEC-7@vectorworks"],
     "find": ["find", "APH-101"],
+    "handoffs": ["handoffs", "--by", "carrier"],
+    "handoffs-between": ["handoffs", "--between", "cellforge", "st-vera"],
     "verify": ["verify"],
     "copy": ["copy", "sqlite:///veintrace.db", "sqlite:///copy.db"],
     "rebuild": ["rebuild"],
