@@ -149,7 +149,7 @@ def history(restricted: bool) -> str:
     """Claims made under `$ids`."""
     condition = " AND c.steward IN $stewards" if restricted else ""
     body = f"UNWIND $ids AS id MATCH (c:_Claim {{record: id}}) WHERE c.hash IS NOT NULL AND c.commit <= $commit{condition}"
-    return f"{body} RETURN {_ENTRY} ORDER BY c.number"
+    return f"{body} RETURN {_ENTRY}"
 
 
 def holding(restricted: bool) -> str:

@@ -157,7 +157,10 @@ class Neo4jStore:
             number = rows[-1][0]
 
     def history(self, ids: Collection[str], scope: Scope) -> list[LogEntry]:
-        return [_entry(row) for row in self._log(scope, q.history(scope.stewards is not None), ids=list(ids))]
+        asked, rows = list(ids), list[list[Any]]()
+        for first in range(0, len(asked), _SLICE):
+            rows += self._log(scope, q.history(scope.stewards is not None), ids=asked[first : first + _SLICE])
+        return [_entry(row) for row in sorted(rows)]
 
     def stewards(self, scope: Scope) -> list[str]:
         return [name for (name,) in self._log(scope, q.STEWARDS) if scope.stewards is None or name in scope.stewards]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph import times
-from graph.claims import Claim
+from graph.claims import Claim, Evidence, relation_fields
 from graph.copying import copy
 from graph.errors import DeadlineExceeded
 from graph.store import Batch, Deadline, Scope, Store
@@ -51,6 +51,8 @@ def test_a_restatement_leaves_the_relations_as_they_are(store: Store) -> None:
     before = [row for row in store.projection() if row[0] == "edge"]
     more = Network()
     more.step("S", 1, status="completed")
+    owner, input_again = relation_fields("INPUT_TO", rid("object", "A"), rid("event", "S"), {})
+    more.claims.append(Claim("H", owner, {".name": "expansion", **input_again}, Evidence("line 9")))
     land(store, more.claims, load="more")
     assert [row for row in store.projection() if row[0] == "edge"] == before
     assert rid("object", "A") in lineage(view(store), [rid("object", "B")]).records
