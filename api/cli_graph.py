@@ -1,5 +1,6 @@
 """Commands that make and keep a graph: template, load, verify, copy, rebuild, config, serve, neo4j."""
 
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,9 @@ from graph.store import BATCH, Commit
 from graph.verify import verify as verify_graph
 from loaders import pipeline
 from loaders import template as templates
+
+_MOST_FILES = 40
+"""A load of more files is told by folder."""
 
 
 def template(folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("bundle"), json: Json = False) -> int:
@@ -89,7 +93,7 @@ def _close(graph: str | None, load_id: str, author: str | None, json: bool) -> i
 def _told(report: pipeline.LoadReport) -> list[str]:
     """A load's summary for people."""
     columns = ("read", "added", "changed", "unchanged", "refused", "conflicts", "stubs")
-    rows = [(Path(f.path).name, *(f.counts.as_dict()[c] for c in columns)) for f in report.files if f.counts.read]
+    rows = [(name, *(counts[c] for c in columns)) for name, counts in _by_file(report).items()]
     totals = report.totals.as_dict()
     lines = table(("file", *columns), [*rows, ("all", *(totals[c] for c in columns))])
     outcome = "dry run, nothing was kept" if report.dry_run else _numbers(report.commits)
@@ -103,6 +107,17 @@ def _told(report: pipeline.LoadReport) -> list[str]:
     if report.quarantine:
         lines.append(f"refused items are in {report.quarantine}: mend them there and load that folder")
     return lines
+
+
+def _by_file(report: pipeline.LoadReport) -> dict[str, Counter[str]]:
+    """The counts of each file that held anything; where there are many, of each folder."""
+    files = [file for file in report.files if file.counts.read]
+    many, counts = len(files) > _MOST_FILES, dict[str, Counter[str]]()
+    for file in files:
+        path = Path(file.path)
+        name = f"{path.parent.name}/" if many else path.name if path.name not in counts else str(path)
+        counts.setdefault(name, Counter()).update(file.counts.as_dict())
+    return counts
 
 
 def _numbers(commits: tuple[int, int] | None) -> str:

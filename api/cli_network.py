@@ -1,17 +1,22 @@
-"""Commands about a whole network: handoffs."""
+"""Commands about a whole network: generate one, and where its handoffs wait."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api import settings
 from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer
-from api.output import print_json, say
+from api.output import print_json, progress, say, table
+from api.render import SCHEMA_VERSION
+from graph.errors import UsageError
 from graph.view import View
+
+if TYPE_CHECKING:
+    from loaders.generator import Rule
 
 
 class Group(StrEnum):
@@ -36,6 +41,55 @@ def _view(graph: str | None, viewer: str | None, as_of: str | None, cache: Path 
         yield settings.make_view(SnapshotStore(store, taken), viewer, as_of)
     finally:
         store.close()
+
+
+class Format(StrEnum):
+    """In what form a network is written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def generate(
+    journeys: Annotated[int, typer.Option(min=1, help="How many therapies are ordered.")] = 400,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write to: empty, or not there yet.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another network; the same one, the same bytes.")] = 0,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="RULE=NUMBER", help="Set a rule (repeat for more); `--rules` lists them."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="CSV or Parquet bundle.")] = Format.CSV,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules that can be set, and write nothing.")] = False,
+    json: Json = False,
+) -> int:
+    """Write an invented network: every organisation's own files, and beside them in truth/ what really was."""
+    from loaders import generator
+
+    if rules:
+        return _rules(generator.RULES, json)
+    if out is None:
+        raise UsageError("name a folder to write to, as in --out network")
+    with progress("generating", "journeys", json) as advance:
+        told = generator.generate(out, journeys, seed, rules=generator.Rules.parsed(rule or ()), form=form.value, progress=advance)
+    if json:
+        counts = {"journeys": told.journeys, "seed": seed, "files": told.files, "rows": told.rows}
+        print_json({"schema_version": SCHEMA_VERSION, "out": str(out), **counts, "truth": str(out / generator.TRUTH)})
+    else:
+        say(
+            f"{told.journeys:,} journeys: {told.rows:,} rows in {told.files:,} files below {out}",
+            f"what really was, which is never loaded, is in {out / generator.TRUTH}",
+            f"next: veintrace load {out}",
+        )
+    return 0
+
+
+def _rules(rules: "Mapping[str, Rule]", json: bool) -> int:
+    if json:
+        found = [{"name": name, "default": r.default, "unit": r.unit, "meaning": r.meaning} for name, r in rules.items()]
+        print_json({"schema_version": SCHEMA_VERSION, "rules": found})
+    else:
+        say(*table(("rule", "default", "unit", "meaning"), [(n, f"{r.default:g}", r.unit, r.meaning) for n, r in rules.items()]))
+    return 0
 
 
 def handoffs(
@@ -83,6 +137,15 @@ def handoffs(
 
 
 COMMANDS = (
+    Command(
+        generate,
+        "generate",
+        (
+            "veintrace generate --journeys 400 --seed 1 --out network",
+            "veintrace generate --journeys 400 --out unplanted --set handoff.late-pickup.delay=0",
+            "veintrace generate --rules",
+        ),
+    ),
     Command(
         handoffs,
         "handoffs",

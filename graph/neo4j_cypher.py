@@ -76,7 +76,7 @@ OPEN_LOADS = (
 LOAD_STEWARDS = "MATCH (l:_Load {id: $load}) RETURN l.stewards"
 STUBS = (
     "MATCH (n:Record) WHERE n.since > $since AND n.since <= $until"
-    " AND NOT EXISTS { MATCH (s:_State) WHERE s.id = n.id } RETURN count(n)"
+    " AND NOT EXISTS { MATCH (s:_State) WHERE s.id = n.id } AND NOT EXISTS { (n)-[:SAME_AS {reversed: true}]->() } RETURN count(n)"
 )
 
 # Rows of what stands or stood, a page (by the first column) at a time, all in one list.

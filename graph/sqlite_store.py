@@ -235,8 +235,9 @@ class SqliteStore:
     def stubs(self, since: int, until: int) -> int:
         rows = self._connection.execute(
             "SELECT count(*) FROM node WHERE since > ? AND since <= ?"
-            " AND NOT EXISTS (SELECT 1 FROM state WHERE state.nid = node.nid)",
-            [since, until],
+            " AND NOT EXISTS (SELECT 1 FROM state WHERE state.nid = node.nid)"
+            f" AND NOT EXISTS (SELECT 1 FROM edge WHERE src = node.nid AND type = {SAME_AS_REVERSED:d} AND until > ?)",
+            [since, until, until],
         )
         return int(rows.fetchone()[0])
 

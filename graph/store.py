@@ -258,7 +258,9 @@ class Store(Protocol):
         """Commits up to the scope's that hold a claim it may see, in order."""
 
     def stubs(self, since: int, until: int) -> int:
-        """How many ids first appeared in commits above `since` and up to `until` and have no claim of their own at the head."""
+        """How many ids first appeared in commits above `since` and up to `until` and are stubs at the head.
+
+        A stub has no claim of its own, and no claim says that it is the same as another id."""
 
     def projection(self) -> Iterator[tuple[str, ...]]:
         """Every row of what stands or stood, as texts in ascending order: what `rebuild` must reproduce."""

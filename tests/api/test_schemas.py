@@ -20,6 +20,7 @@ ANSWERS = {
     "recall": ["recall", "lot:VEC-7@vectorworks"],
     "history": ["history", "lot:VEC-7@vectorworks"],
     "find": ["find", "APH-101"],
+    "generate": ["generate", "--journeys", "2", "--out", "network"],
     "handoffs": ["handoffs", "--by", "carrier"],
     "handoffs-between": ["handoffs", "--between", "cellforge", "st-vera"],
     "verify": ["verify"],
@@ -28,8 +29,9 @@ ANSWERS = {
     "config": ["config"],
     "error": ["find", "(01)12"],
 }
+RULES = ("generate", ["generate", "--rules"])
 SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in ("lineage", "recall", "history", "find")}
-CASES = [*ANSWERS.items(), *SEEN_BY_HOSPITAL.items()]
+CASES = [*ANSWERS.items(), RULES, *SEEN_BY_HOSPITAL.items()]
 
 
 def _closed(schema: Any) -> Any:
@@ -78,5 +80,5 @@ def test_a_schema_is_a_schema(name: str) -> None:
 
 
 def test_every_command_has_a_schema() -> None:
-    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS):
+    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
         assert command.name in SCHEMAS

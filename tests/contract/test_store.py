@@ -136,6 +136,11 @@ def test_a_stub_is_told_as_such_until_somebody_claims_it(store: Store) -> None:
     land(store, more.claims, load="more")
     assert not view(store).record(rid("object", "A")).stub
     assert store.stubs(0, head.number) == 1
+    joined = Network()
+    joined.relate("SAME_AS", "object/A", "object/B")
+    land(store, joined.claims, load="joined")
+    assert not view(store).record(rid("object", "B")).stub
+    assert store.stubs(0, head.number) == 0
 
 
 def test_joined_ids_answer_as_one_record_and_fall_apart_when_the_join_is_retracted(store: Store) -> None:
