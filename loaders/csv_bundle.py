@@ -1,4 +1,5 @@
-"""The CSV bundle: one file a record kind (`material.csv`) and one a relation (`input_to.csv`), headers = the model's fields.
+"""The bundle: one CSV or Parquet file a record kind (`material.csv`) and one a relation (`input_to.csv`), headers = the model's
+fields.
 
 A file is known by its name, or the last part of it: `2024-05.material.csv` is a material file. Beside the fields of its
 kind a record file has `id` (the identifier used first), `identifiers` (more, separated by `|`), `steward`,
@@ -25,7 +26,11 @@ _LATEST = 2**62
 
 def kind_of(path: Path) -> str | None:
     """The kind (`Material`) or relation (`INPUT_TO`, `CONTAINED_IN`) a file is of by its name; None for any other."""
-    return _NAMES.get(path.stem.lower().rpartition(".")[2]) if path.suffix.lower() == ".csv" else None
+    return _NAMES.get(path.stem.lower().rpartition(".")[2]) if path.suffix.lower() in SUFFIXES else None
+
+
+SUFFIXES = (".csv", ".parquet")
+"""How names of bundle files end."""
 
 
 _NAMES = {name.lower(): name for name in (*MODELS, *RELATIONS, "CONTAINED_IN")}
@@ -44,6 +49,11 @@ def columns_of(kind: str) -> tuple[str, ...]:
 def _rows(path: Path) -> Rows:
     kind = kind_of(path) or ""
     needed = CONTAINED_IN[:2] if kind == "CONTAINED_IN" else ("source", "target") if kind in RELATIONS else ()
+    if path.suffix.lower() == ".parquet":
+        # polars takes longer to import than a small CSV file to load
+        from loaders.parquet_rows import ParquetRows
+
+        return ParquetRows(path, columns_of(kind), needed)
     return Rows(path, columns_of(kind), needed)
 
 

@@ -110,13 +110,21 @@ class Rows:
             self._unreadable("line 1", "it is a workbook or archive, not CSV", "save the sheet as CSV UTF-8")
 
     def _checked_header(self, reader: _Reader) -> list[str]:
-        repair = f"the columns of {self.path.name} are {', '.join(self._known)} (`veintrace template` writes them)"
         try:
             header = [name.strip() for name in next(reader)]
         except StopIteration:
             header = []
         except csv.Error as error:
-            self._unreadable("line 1", f"its header is not CSV: {error}", repair)
+            self._unreadable("line 1", f"its header is not CSV: {error}", self._mended_header)
+        self._check_header(header)
+        return header
+
+    @property
+    def _mended_header(self) -> str:
+        return f"the columns of {self.path.name} are {', '.join(self._known)} (`veintrace template` writes them)"
+
+    def _check_header(self, header: list[str]) -> None:
+        repair = self._mended_header
         if not any(header):
             self._unreadable("line 1", "it has no header", repair)
         for separator, word in _SEPARATORS.items():
@@ -132,7 +140,6 @@ class Rows:
         for name in self._needed:
             if name not in header:
                 self._unreadable("line 1", f"the column {name!r} is missing", repair)
-        return header
 
     # -- one row
 

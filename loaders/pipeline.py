@@ -195,7 +195,7 @@ class _Load:
 
     def _file(self, path: Path, report: FileReport) -> Iterator[_Chunk]:
         context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
-        reader = csv_bundle.read if report.format == "csv" else epcis.read
+        reader = epcis.read if report.format == "epcis" else csv_bundle.read
         chunk, most = _Chunk(report, self.hashes[path]), self.options.batch_size
         with Quarantine(path, self.quarantine, self.kept) as quarantine:
             for item in self._items(reader(path, context), path):

@@ -1,4 +1,4 @@
-"""What was refused, in the format it came in, with the reasons beside it: mend it and load the folder it is in."""
+"""What was refused, in the format it came in (of Parquet: CSV), with the reasons beside it: mend it and load the folder."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ NOTES = (UNREAD, "_at", "_field", "_reason", "_repair")
 
 
 class Quarantine:
-    """The refused items of one source file: a file of the same name in `folder`, made with the first of them.
+    """The refused items of one source file: a file of the same name in `folder`, made with the first of them; of Parquet, CSV.
 
     Another file of that name in the same load gets a number before it, which tells the loader nothing: `2.material.csv`."""
 
@@ -52,22 +52,27 @@ class Quarantine:
             self._add_event(item, self._file)
 
     def _name(self) -> str:
-        name, number = self._source.name, 1
+        source = self._source.with_suffix(".csv") if csv_bundle.kind_of(self._source) else self._source
+        name, number = source.name, 1
         while name in self._taken:
             number += 1
-            name = f"{number}.{self._source.name}"
+            name = f"{number}.{source.name}"
         self._taken.add(name)
         return name
 
     def _add_row(self, item: Refused, file: TextIO) -> None:
         if self._rows is None:
-            with self._source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
-                header = [name.strip() for name in next(csv.reader(source))]
-            columns = [name for name in header if name not in NOTES]
+            columns = [name for name in self._header(item) if name not in NOTES]
             self._rows = csv.DictWriter(file, [*columns, *NOTES], extrasaction="ignore", lineterminator="\n")
             self._rows.writeheader()
         told = (item.at, *(_together(item.problems, name) for name in ("field", "reason", "repair")))
         self._rows.writerow({**item.raw, **dict(zip(NOTES[1:], told, strict=True))})
+
+    def _header(self, item: Refused) -> list[str]:
+        if self._source.suffix.lower() != ".csv":
+            return [*item.raw]
+        with self._source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
+            return [name.strip() for name in next(csv.reader(source))]
 
     def _add_event(self, item: Refused, file: TextIO) -> None:
         """Events go into a document as they were; its member `veintrace:refused` says what is wrong with each."""

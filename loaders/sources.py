@@ -10,7 +10,7 @@ from loaders import csv_bundle
 
 _EPCIS = frozenset((".json", ".jsonld"))
 NAME_IT = (
-    "name a CSV file after its kind or relation ("
+    "name a CSV or Parquet file after its kind or relation ("
     + ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
     + "), or give .json, .jsonld"
 )
@@ -38,9 +38,9 @@ def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
 
 
 def strays(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
-    """CSV files below folders whose names tell no kind: a misspelt name must not go unnoticed."""
+    """CSV and Parquet files below folders whose names tell no kind: a misspelt name must not go unnoticed."""
     below = (file for path in paths if path.is_dir() for file in _below(path, apart))
-    return [file for file in below if file.suffix.lower() == ".csv" and format_of(file) is None]
+    return [file for file in below if file.suffix.lower() in csv_bundle.SUFFIXES and format_of(file) is None]
 
 
 def _below(folder: Path, apart: Path | None) -> list[Path]:
@@ -53,10 +53,10 @@ def _below(folder: Path, apart: Path | None) -> list[Path]:
 
 
 def format_of(path: Path) -> str | None:
-    """`csv` or `epcis` by a file's name; None for any other."""
+    """`csv`, `parquet` or `epcis` by a file's name; None for any other."""
     if path.suffix.lower() in _EPCIS:
         return "epcis"
-    return "csv" if csv_bundle.kind_of(path) else None
+    return path.suffix.lower()[1:] if csv_bundle.kind_of(path) else None
 
 
 def sha256(path: Path) -> str:

@@ -1,0 +1,68 @@
+"""Rows of a Parquet file as the bundle has them: the same columns as CSV; numbers, dates and instants are read as texts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from loaders.csv_rows import LONGEST_LINE, Row, Rows
+from loaders.items import Problem, Refused
+
+_SLICE = 20_000
+"""Rows in memory at a time."""
+
+
+class ParquetRows(Rows):
+    """The rows of one Parquet file. A row stands at `row N`, the first being 1."""
+
+    _share = 0.0
+
+    @property
+    def position(self) -> int:
+        """About how many bytes of the file have been read."""
+        return int(self._share * self.path.stat().st_size)
+
+    def __iter__(self) -> Iterator[Row | Refused]:
+        """Rows in order, blank ones left out. `header` is known before the first. Raises `UnreadableSource`."""
+        try:
+            yield from self._slices()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            self._unreadable("", f"it cannot be read as Parquet: {str(error).splitlines()[0][:200]}", "write the file again")
+
+    def _slices(self) -> Iterator[Row | Refused]:
+        source = pl.scan_parquet(self.path)
+        schema = source.collect_schema()
+        self.header = [name.strip() for name in schema]
+        self._check_header(self.header)
+        texts = [self._as_text(name, kind) for name, kind in schema.items()]
+        rows: int = source.select(pl.len()).collect().item()
+        for first in range(0, rows, _SLICE):
+            self._share = first / rows
+            part = source.slice(first, _SLICE).select(texts).collect()
+            for number, values in enumerate(part.iter_rows(), start=first + 1):
+                yield from self._row(f"row {number}", [value or "" for value in values])
+
+    def _as_text(self, name: str, kind: Any) -> pl.Expr:
+        """A column as CSV would write it; an instant without a zone stays a local time."""
+        column = pl.col(name)
+        if kind == pl.Datetime:
+            zoned = getattr(kind, "time_zone", None) is not None
+            told = column.dt.convert_time_zone("UTC") if zoned else column
+            return told.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if zoned else ""))
+        if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration, pl.Time):
+            self._unreadable(
+                "", f"the column {name!r} holds {kind}, not one value a row", "write texts, numbers, dates or instants"
+            )
+        return column.cast(pl.String)
+
+    def _row(self, at: str, values: list[str]) -> Iterator[Row | Refused]:
+        joined = "".join(values)
+        if not joined or joined.isspace():
+            return
+        if len(joined) > LONGEST_LINE:
+            reason = f"the row has more than {LONGEST_LINE:,} characters"
+            yield Refused(at, (Problem("", "", "TOO_LONG", reason, "split it into rows"),))
+        elif not joined.isprintable() and (refused := self._unprintable(at, values)):
+            yield refused
+        else:
+            yield Row(at, [value.strip() for value in values])
