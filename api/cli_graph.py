@@ -1,6 +1,6 @@
 """Commands that make and keep a graph: template, load, verify, copy, rebuild, config, serve, neo4j."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -93,7 +93,7 @@ def _close(graph: str | None, load_id: str, author: str | None, json: bool) -> i
 def _told(report: pipeline.LoadReport) -> list[str]:
     """A load's summary for people."""
     columns = ("read", "added", "changed", "unchanged", "refused", "conflicts", "stubs")
-    rows = [(name, *(counts[c] for c in columns)) for name, counts in _by_file(report).items()]
+    rows = [(name, *(counts[c] for c in columns)) for name, counts in _by_file(report)]
     totals = report.totals.as_dict()
     lines = table(("file", *columns), [*rows, ("all", *(totals[c] for c in columns))])
     outcome = "dry run, nothing was kept" if report.dry_run else _numbers(report.commits)
@@ -109,15 +109,15 @@ def _told(report: pipeline.LoadReport) -> list[str]:
     return lines
 
 
-def _by_file(report: pipeline.LoadReport) -> dict[str, Counter[str]]:
+def _by_file(report: pipeline.LoadReport) -> list[tuple[str, dict[str, int]]]:
     """The counts of each file that held anything; where there are many, of each folder."""
-    files = [file for file in report.files if file.counts.read]
-    many, counts = len(files) > _MOST_FILES, dict[str, Counter[str]]()
-    for file in files:
-        path = Path(file.path)
-        name = f"{path.parent.name}/" if many else path.name if path.name not in counts else str(path)
-        counts.setdefault(name, Counter()).update(file.counts.as_dict())
-    return counts
+    files = [(Path(file.path), file.counts.as_dict()) for file in report.files if file.counts.read]
+    if len(files) <= _MOST_FILES:
+        return [(path.name, counts) for path, counts in files]
+    folders: dict[Path, Counter[str]] = defaultdict(Counter)
+    for path, counts in files:
+        folders[path.parent].update(counts)
+    return [(f"{folder.name}/", dict(counts)) for folder, counts in folders.items()]
 
 
 def _numbers(commits: tuple[int, int] | None) -> str:
