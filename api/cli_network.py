@@ -1,4 +1,4 @@
-"""Commands about a whole network: generate one, and where its handoffs wait."""
+"""Commands about a whole network: generate one, where its handoffs wait, and cohorts of it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -136,6 +136,34 @@ def handoffs(
     return 0
 
 
+def cohort(
+    definition: Annotated[
+        Path, typer.Argument(metavar="DEFINITION.yaml", help="What is in it: api/schemas/cohort-definition.json tells the form.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write rows (CSV, Parquet), data dictionary and manifest there.")
+    ] = None,
+    cache: Cache = None,
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> int:
+    """Count a cohort, rule by rule, and write its rows: nothing enters that came after a unit's index date, but labels."""
+    from api import cohorts
+    from queries.cohorts import cohort as found_in
+
+    told = cohorts.definition_of(definition)
+    with _view(graph, viewer, as_of, cache) as view:
+        found = found_in(view, told)
+        files = cohorts.write(view, found, out) if out else []
+        if json:
+            print_json(cohorts.cohort_json(view, found, files))
+        else:
+            say(*cohorts.cohort_lines(found, files))
+    return 0
+
+
 COMMANDS = (
     Command(
         generate,
@@ -154,6 +182,14 @@ COMMANDS = (
             "veintrace handoffs --by carrier --since 2024-03-01 --plot handoffs.svg",
             "veintrace handoffs --between CRYO-LAB WARD-3",
             "veintrace handoffs --legs --json",
+        ),
+    ),
+    Command(
+        cohort,
+        "cohort",
+        (
+            "veintrace cohort examples/cohorts/responders.yaml",
+            "veintrace cohort examples/cohorts/responders.yaml --out responders",
         ),
     ),
 )

@@ -35,6 +35,14 @@ def bounded(first: int) -> int:
     return max(0, min(first, MOST))
 
 
+@strawberry.type(description="What an answer was made as of: a commit, or for a restricted viewer a token of one.")
+class AsOf:
+    commit: int | None = None
+    hash: str | None = None
+    time: str | None = None
+    token: str | None = None
+
+
 @strawberry.type(description="An identifier: its scheme, value, and assigner where values are given out locally.")
 class Identifier:
     scheme: str

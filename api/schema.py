@@ -10,9 +10,10 @@ from strawberry.scalars import JSON
 from strawberry.types import Info
 
 from api import render
+from api.graphql_cohorts import CohortAnswer
 from api.graphql_handoffs import Group, HandoffTable
 from api.graphql_loading import Loading, Request
-from api.graphql_records import MOST, TYPES, Record, Stub, bounded, wrap
+from api.graphql_records import MOST, TYPES, AsOf, Record, Stub, bounded, wrap
 from graph.errors import UnknownIdentifier, UsageError
 from graph.model import MODELS
 from queries.lineage import Lineage as Found
@@ -30,14 +31,6 @@ class Direction(Enum):
     up = "up"
     down = "down"
     both = "both"
-
-
-@strawberry.type(description="What an answer was made as of: a commit, or for a restricted viewer a token of one.")
-class AsOf:
-    commit: int | None = None
-    hash: str | None = None
-    time: str | None = None
-    token: str | None = None
 
 
 @strawberry.type(description="How much of the answer is there, and what stopped it where it is not all.")
@@ -357,6 +350,16 @@ class Query:
 
         waits = asked(loading.view, legs, since, until, product, preservation, carrier)
         return HandoffTable(loading=loading, waits=waits, by=[each.value for each in dict.fromkeys(by or ())])
+
+    @strawberry.field(
+        description="A cohort of a definition in YAML or JSON (form: cohort-definition.json), nothing later entering."
+    )
+    def cohort(self, info: Info, definition: str, as_of: str | None = None) -> CohortAnswer:
+        # polars takes longer to import than most questions to answer
+        from api.graphql_cohorts import answered
+
+        request: Request = info.context
+        return answered(request.whole(as_of), definition)
 
     @strawberry.field(description="Every claim ever made about a record.")
     def history(

@@ -62,6 +62,19 @@ class QueryTooCostly(UsageError):
     code = "QUERY_TOO_COSTLY"
 
 
+class InvalidDefinition(UsageError):
+    """A cohort definition that cannot be one; `problems` says where (JSON pointer) and what."""
+
+    code = "INVALID_DEFINITION"
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        told = "; ".join(f"{at}: {reason}" if at else reason for at, reason in problems[:5])
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        super().__init__(
+            f"the definition does not fit: {told}{more}", problems=[{"at": at, "reason": reason} for at, reason in problems]
+        )
+
+
 class UnknownIdentifier(TraceError):
     """Nothing the viewer may see is stored under this identifier."""
 

@@ -6,7 +6,7 @@ whose rules for ranks are not repeated here.
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import polars as pl
@@ -21,20 +21,27 @@ from graph.model import CLASSES, MODELS, RELATIONS
 from graph.record import EVENT_TIMES, Parties, Record, role_of
 from graph.snapshot import Numbers, Snapshot
 
+if TYPE_CHECKING:
+    from graph.recorded import Recorded
+
 Assembled = Callable[[Collection[str]], dict[str, Record]]
+Told = Callable[[Collection[str]], list[tuple[str, str, Mapping[str, Any], int]]]
 Answering = Callable[[set[str]], Parties]
 
 
 class Frames:
     """The frames of one viewer at a snapshot's commit. Records are numbered as in the snapshot, a joined one by its smallest id.
 
-    `stewards` are those the viewer sees (None: all); `records` and `parties` are the View's own ways to put records of
-    several ids together and to tell who answers for an organisation."""
+    `stewards` are those the viewer sees (None: all); `records`, `parties` and `statements` are the View's own ways to put
+    records of several ids together, to tell who answers for an organisation, and what was ever stated of records."""
 
-    def __init__(self, snapshot: Snapshot, stewards: Collection[str] | None, records: Assembled, parties: Answering) -> None:
-        self._snapshot, self._records, self._parties = snapshot, records, parties
+    def __init__(
+        self, snapshot: Snapshot, stewards: Collection[str] | None, records: Assembled, parties: Answering, statements: Told
+    ) -> None:
+        self._snapshot, self._records, self._parties, self.statements = snapshot, records, parties, statements
         self._sids = [sid for sid, name in enumerate(snapshot.stewards) if stewards is None or name in stewards]
         self._shown: dict[str, pl.DataFrame] = {}
+        self._said: dict[str, pl.DataFrame] = {}
 
     # -- ids
 
@@ -42,7 +49,7 @@ class Frames:
     def group(self) -> NDArray[np.uint32]:
         """The number of the joined record of each id."""
         found = np.arange(len(self._snapshot.ids), dtype=np.uint32)
-        same = self._edges(("SAME_AS",))
+        same = self.edges(("SAME_AS",))
         for number, members in groups(zip(same["src"].to_list(), same["dst"].to_list(), strict=True)).items():
             found[number] = min(members)
         return found
@@ -58,20 +65,36 @@ class Frames:
         """The number of the record that an id of this graph belongs to."""
         return int(self.group[self._snapshot.numbers([record])[0]])
 
+    def of(self, cls: str) -> tuple[int, int]:
+        """The first number of the ids of a class, and the first after them."""
+        first, last = (int(self._snapshot.ids["id"].search_sorted(f"{cls}{end}")) for end in ("-", "."))
+        return first, last
+
+    def __len__(self) -> int:
+        return len(self._snapshot.ids)
+
     def ids(self, numbers: Numbers | list[int]) -> pl.Series:
         """The ids of records by number."""
         return self._snapshot.ids["id"].gather(numbers)
 
     # -- relations
 
-    def _edges(self, types: Collection[str]) -> pl.DataFrame:
+    @cached_property
+    def recorded(self) -> "Recorded":
+        """When what stands was recorded."""
+        from graph.recorded import Recorded
+
+        return Recorded(self)
+
+    def edges(self, types: Collection[str]) -> pl.DataFrame:
+        """`type` (code), `src`, `dst`, `sid` of the relations of these types that a viewer sees, ids not joined."""
         codes = [code for type_ in types for code in CODES[type_]]
         seen = pl.col("type").is_in(codes) & pl.col("sid").is_in(self._sids)
-        return self._snapshot.edges.lazy().filter(seen).select("type", "src", "dst").collect()
+        return self._snapshot.edges.lazy().filter(seen).select("type", "src", "dst", "sid").collect()
 
     def relations(self, type_: str) -> pl.DataFrame:
         """`source, target, role` (numbers of joined records) of the relations of a type, each once, ascending."""
-        edges = self._edges((type_,))
+        edges = self.edges((type_,))
         group = pl.Series(self.group)
         role = pl.col("type").replace_strict(ROLES, default=None, return_dtype=pl.String)
         named = edges.select(source=group.gather(edges["src"]), target=group.gather(edges["dst"]), role=role)
@@ -95,7 +118,7 @@ class Frames:
         """All records of a class that anybody says something of: as `shown`, with `kind` and the columns of all its kinds."""
         if cls not in self._shown:
             columns = _Columns(cls)
-            words = self._words(cls, columns)
+            words = self.words(cls)
             joined = pl.Series(self._joined).gather(words["nid"])
             handoff = (pl.col("kind") == "Handoff").any().over("nid").fill_null(False)
             single = words.filter(~joined).with_columns(handoff=handoff)
@@ -104,11 +127,22 @@ class Frames:
             self._shown[cls] = self._finished(whole, columns)
         return self._shown[cls]
 
+    @property
+    def stewards(self) -> pl.Series:
+        """The names of stewards by `sid`."""
+        return pl.Series(self._snapshot.stewards, dtype=pl.String)
+
+    def column(self, cls: str, name: str) -> tuple[str, Any]:
+        """`(path, type)` under which a field of a class is claimed and held in `words`."""
+        columns = _Columns(cls)
+        path = columns.names[name]
+        return path, columns.types[path]
+
     @cached_property
     def spans(self) -> pl.DataFrame:
         """`record, first, last` of every event with a time: earliest start and latest end anybody gives, UTC microseconds."""
         columns = _Columns("event")
-        words = self._words("event", columns)
+        words = self.words("event")
         several = pl.Series(self._joined).gather(words["nid"])
         told = words.filter(~several).unpivot([path for path in EVENT_TIMES if path in columns.types], index="nid").drop_nulls()
         moments = pl.concat([told.select(record="nid"), _spans(told["value"])], how="horizontal")
@@ -119,13 +153,21 @@ class Frames:
         at = self._snapshot.ids["id"].search_sorted(joined["id"]).cast(pl.UInt32)
         return pl.concat([single, joined.select(at.alias("record"), "first", "last")]).sort("record")
 
+    def words(self, cls: str) -> pl.DataFrame:
+        """The words of visible stewards that they have not taken back: `nid, sid` and a column for each path.
+
+        `rank` is when all of it was recorded where `at_once`; else statements differ."""
+        if cls not in self._said:
+            self._said[cls] = self._words(cls, _Columns(cls))
+        return self._said[cls]
+
     def _words(self, cls: str, columns: "_Columns") -> pl.DataFrame:
-        """The words of visible stewards that they have not taken back: `nid, sid` and a column for each path."""
         states = self._snapshot.states
         first, last = (int(states["id"].search_sorted(f"{cls}{end}")) for end in ("-", "."))
         seen = states[first:last].filter(pl.col("sid").is_in(self._sids))
-        doc = pl.col("doc").cast(pl.String).str.json_decode(columns.document).struct.field("f").struct.unnest()
-        words = seen.select("nid", "sid", doc)
+        at_once = pl.col("doc").bin.ends_with(b'"x":{}}')
+        doc = pl.col("doc").cast(pl.String).str.json_decode(columns.document)
+        words = seen.select("nid", "sid", at_once=at_once, doc=doc).unnest("doc").rename({"r": "rank"}).unnest("f")
         return words.filter(pl.col(RETRACTED).is_null() | ~pl.col(RETRACTED)).drop(RETRACTED)
 
     def _by_answer(self, words: pl.DataFrame, handoffs: bool, columns: "_Columns") -> pl.DataFrame:
@@ -135,14 +177,14 @@ class Frames:
         names = pl.Series(self._snapshot.stewards)
         shown = several.select("nid").unique()
         for role, paths in columns.by_role(handoffs).items():
-            ranked = several.with_columns(first=self._answers(several, role), name=names.gather(several["sid"]))
+            ranked = several.with_columns(first=self.answers(several, role), name=names.gather(several["sid"]))
             ranked = ranked.sort("nid", pl.col("first").not_(), "name")
             told = ranked.group_by("nid", maintain_order=True).agg(pl.col(path).drop_nulls().first() for path in paths)
             shown = shown.join(told, on="nid", how="left")
         paths = columns.paths
         return pl.concat([alone.select("nid", *paths), shown.select("nid", *paths)]).rename({"nid": "record"})
 
-    def _answers(self, words: pl.DataFrame, role: str) -> pl.Series:
+    def answers(self, words: pl.DataFrame, role: str) -> pl.Series:
         """Whether each word is of a steward who speaks for the one that any word on its record gives as `role`."""
         if role not in words.columns or not len(words):
             return pl.Series("first", [False] * len(words), dtype=pl.Boolean)
@@ -170,17 +212,21 @@ class Frames:
         """The same under the model's names, with references as numbers and the moments that instants mean."""
         found = {"record": told["record"], "id": self.ids(told["record"].to_numpy()), "kind": told["kind"]}
         for name, path in columns.names.items():
-            found[name] = self._number(told[path]) if path in RELATIONS else told[path]
+            found[name] = self.numbers(told[path]) if path in RELATIONS else told[path]
         for name in columns.instants:
             spans = _spans(told[f".{name}"])
             found |= {f"{name}_first": spans["first"], f"{name}_last": spans["last"]}
         return pl.DataFrame(found)
 
-    def _number(self, ids: pl.Series) -> pl.Series:
-        known = self._snapshot.ids["id"]
-        at = known.search_sorted(ids.fill_null("")).clip(0, max(0, len(known) - 1))
-        numbers = pl.Series(self.group).gather(at)
+    def numbers(self, ids: pl.Series) -> pl.Series:
+        """The numbers of the joined records of ids of this graph, null where the id is."""
+        numbers = pl.Series(self.group).gather(self.own_numbers(ids))
         return pl.select(pl.when(ids.is_not_null()).then(numbers)).to_series()
+
+    def own_numbers(self, ids: pl.Series) -> pl.Series:
+        """The numbers of ids of this graph, not joined."""
+        known = self._snapshot.ids["id"]
+        return known.search_sorted(ids.fill_null("")).clip(0, max(0, len(known) - 1)).cast(pl.UInt32)
 
 
 class _Columns:
@@ -201,7 +247,7 @@ class _Columns:
                 self.names[info.alias or name] = path
                 self.types[path] = _type_of(info)
         self.paths = list(self.types)
-        self.document = pl.Struct({"f": pl.Struct({**self.types, RETRACTED: pl.Boolean})})
+        self.document = pl.Struct({"f": pl.Struct({**self.types, RETRACTED: pl.Boolean}), "r": pl.Int64})
 
     def by_role(self, handoffs: bool) -> dict[str, list[str]]:
         """The paths by the role of who answers for them, of handoffs or of other records."""

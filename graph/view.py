@@ -201,7 +201,15 @@ class View:
 
         held = self._store.snapshot if isinstance(self._store, SnapshotStore) else None
         taken = snapshot.take(self._store, self.commit, held)
-        return Frames(taken, self._scope.stewards, self._of, self._parties)
+        return Frames(taken, self._scope.stewards, self._of, self._parties, self._statements)
+
+    def _statements(self, ids: Collection[str]) -> list[tuple[str, str, Mapping[str, Any], int]]:
+        """`(id, steward, fields, rank)` of every claim ever made under ids: the rank is when it was recorded."""
+        told = ((entry.claim.claim, entry.commit) for entry in self.history(ids))
+        return [
+            (claim.record, claim.steward, claim.fields, commit.load_time if claim.recorded_at is None else claim.recorded_at)
+            for claim, commit in told
+        ]
 
     def _of(self, ids: Collection[str]) -> dict[str, Record]:
         """The records that ids belong to."""

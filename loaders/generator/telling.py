@@ -140,10 +140,10 @@ class Scribe:
         accepted = self._taken(move)
         if giver == taker:
             self.row(giver, "handoff", move.accepted, move.number, **(accepted | told))
-            self._subjects(giver, names[0], shipped, move.accepted)
+            self._subjects(move, giver, names[0], shipped, move.accepted)
         else:
             self.row(giver, "handoff", move.released, move.number, **told)
-            self._subjects(giver, names[0], shipped, move.released)
+            self._subjects(move, giver, names[0], shipped, move.released)
             self._tell_taken(move, names[1], accepted | both, unpacked if names[0] != names[1] else shipped)
         self._tell_carried(move, names[0])
         self._truth(move, names)
@@ -178,7 +178,7 @@ class Scribe:
         if move.delivered is not None and self._draws.chance(f"own time {move.number}", self._rules["claims.disagreement"]):
             told["delivered_at"] = at(org, move.delivered + 15 * 60)
         self.row(org, "handoff", move.accepted, move.number, id=own(name, org), **told)
-        self._subjects(org, name, content, move.accepted)
+        self._subjects(move, org, name, content, move.accepted)
 
     def _tell_carried(self, move: Move, name: str) -> None:
         """The carrier's row, which needs a waybill."""
@@ -189,9 +189,9 @@ class Scribe:
             told = {"picked_up_at": at(org, move.picked_up), "delivered_at": at(org, move.delivered), "carried_by": org.name}
             self.row(org, "handoff", move.delivered, move.number, id=name, **told)
 
-    def _subjects(self, org: Organisation, name: str, content: Sequence[str], moment: int) -> None:
+    def _subjects(self, move: Move, org: Organisation, name: str, content: Sequence[str], moment: int) -> None:
         for thing in content:
-            self.row(org, "subject_of", moment, name, source=own(thing, org), target=own(name, org))
+            self.row(org, "subject_of", moment, move.number, source=own(thing, org), target=own(name, org))
 
     def _truth(self, move: Move, names: tuple[str, str]) -> None:
         if self._files is None:

@@ -1,5 +1,6 @@
 """What a GraphQL query may cost is known before it runs, and is never less than what it returns."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -66,7 +67,13 @@ GIVEN = {
     "ids": st.lists(st.sampled_from(ROOTS), min_size=1, max_size=2).map(lambda texts: str(texts).replace("'", '"')),
     "first": st.integers(0, 12).map(str),
     "direction": st.sampled_from(["up", "down", "both"]),
+    "definition": st.sampled_from(["person", "episode", "material"]).map(
+        lambda unit: json.dumps(
+            json.dumps({"name": "c", "unit": unit, "index": {"step": ["infusion", "thaw", "release"]}, "columns": COLUMNS})
+        )
+    ),
 }
+COLUMNS = {"age": {"person": "age"}, "therapy": {"episode": "therapy"}, "vector": {"path": {"lot": "lot:VEC-7@vectorworks"}}}
 
 
 INTROSPECTIONS = [

@@ -23,6 +23,7 @@ ANSWERS = {
     "generate": ["generate", "--journeys", "2", "--out", "network"],
     "handoffs": ["handoffs", "--by", "carrier"],
     "handoffs-between": ["handoffs", "--between", "cellforge", "st-vera"],
+    "cohort": ["cohort", str(ROOT / "examples" / "cohorts" / "responders.yaml"), "--out", "cohort"],
     "verify": ["verify"],
     "copy": ["copy", "sqlite:///veintrace.db", "sqlite:///copy.db"],
     "rebuild": ["rebuild"],
