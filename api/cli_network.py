@@ -1,19 +1,16 @@
 """Commands about a whole network: generate one, where its handoffs wait, and cohorts of it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import settings
-from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer
+from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer, whole_view
 from api.output import print_json, progress, say, table
 from api.render import SCHEMA_VERSION
 from graph.errors import UsageError
-from graph.view import View
 
 if TYPE_CHECKING:
     from loaders.generator import Rule
@@ -26,21 +23,6 @@ class Group(StrEnum):
     PRODUCT = "product"
     PRESERVATION = "preservation"
     CARRIER = "carrier"
-
-
-@contextmanager
-def _view(graph: str | None, viewer: str | None, as_of: str | None, cache: Path | None) -> Iterator[View]:
-    """A View over a snapshot of the graph, brought up to date and kept."""
-    # polars takes longer to import than a question about one product to answer
-    from graph import snapshot
-    from graph.snapshot_store import SnapshotStore
-
-    store = settings.open_store(graph)
-    try:
-        taken = snapshot.current(store, cache or settings.cache(graph))
-        yield settings.make_view(SnapshotStore(store, taken), viewer, as_of)
-    finally:
-        store.close()
 
 
 class Format(StrEnum):
@@ -115,7 +97,7 @@ def handoffs(
     from api import plots
 
     groups = [each.value for each in by or ()]
-    with _view(graph, viewer, as_of, cache) as view:
+    with whole_view(graph, viewer, as_of, cache) as view:
         waits = told.asked(view, legs, since, until, product, preservation, carrier)
         departments = told.Departments(view, waits)
         if plot:
@@ -154,7 +136,7 @@ def cohort(
     from queries.cohorts import cohort as found_in
 
     told = cohorts.definition_of(definition)
-    with _view(graph, viewer, as_of, cache) as view:
+    with whole_view(graph, viewer, as_of, cache) as view:
         found = found_in(view, told)
         files = cohorts.write(view, found, out) if out else []
         if json:

@@ -1,11 +1,15 @@
 """Options that several commands share, and the shape in which modules list their commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from api import settings
+from graph.view import View
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for scripts.")]
 Graph = Annotated[
@@ -38,3 +42,18 @@ class Command:
         """Arguments of `Typer.command`."""
         text = "  \n".join(f"`{example}`" for example in self.examples)
         return {"name": self.name, "epilog": f"Examples:\n\n{text}"}
+
+
+@contextmanager
+def whole_view(graph: str | None, viewer: str | None, as_of: str | None, cache: Path | None) -> Iterator[View]:
+    """A View over a snapshot of the graph, brought up to date and kept."""
+    # polars takes longer to import than a question about one product to answer
+    from graph import snapshot
+    from graph.snapshot_store import SnapshotStore
+
+    store = settings.open_store(graph)
+    try:
+        taken = snapshot.current(store, cache or settings.cache(graph))
+        yield settings.make_view(SnapshotStore(store, taken), viewer, as_of)
+    finally:
+        store.close()

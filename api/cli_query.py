@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from api import page, render, settings
-from api.cli_options import AsOf, Command, Graph, Json, Viewer
+from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer, whole_view
 from api.holders import held
 from api.output import print_json, say, table
 from api.parties import named
@@ -17,6 +17,7 @@ from api.tree import Tree, disagreements
 from graph.errors import UsageError
 from graph.model import MODELS, RELATIONS
 from graph.view import View
+from queries.containment import Window
 from queries.lineage import Completeness
 from queries.lineage import lineage as ask_lineage
 from queries.recall import Recall
@@ -83,12 +84,22 @@ def recall(
     identifiers: Annotated[list[str], typer.Argument(help="What is bad: lots, donors, steps, handoffs, containers.")],
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="Of containers: what was inside from then on.")] = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Of containers: what was inside until then.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="However many: counted by holder, from a snapshot of the graph.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="With --all: every record, as .csv or .parquet.")] = None,
+    cache: Cache = None,
     graph: Graph = None,
     viewer: Viewer = None,
     as_of: AsOf = None,
     json: Json = False,
 ) -> int:
     """Find everything made of or touched by something, who has it now, in what state, and whom to call."""
+    if out and not everything:
+        raise UsageError("--out goes with --all")
+    if everything:
+        with whole_view(graph, viewer, as_of, cache) as view:
+            return _recall_all(view, identifiers, window(since, until), out, json)
     with _view(graph, viewer, as_of) as view:
         roots = [view.resolve(identifier) for identifier in identifiers]
         found = ask_recall(view, roots, period=window(since, until))
@@ -97,6 +108,20 @@ def recall(
         else:
             say(*_recalled(view, found))
     return 0 if found.reached is not None else 6
+
+
+def _recall_all(view: View, identifiers: list[str], period: Window, out: Path | None, json: bool) -> int:
+    # polars takes longer to import than a small recall to answer
+    from api import recalls
+    from queries.mass_recall import recall_all
+
+    found = recall_all(view, [view.resolve(identifier) for identifier in identifiers], period=period)
+    told = recalls.recall_all_json(view, found, recalls.written(found, out) if out else [])
+    if json:
+        print_json(told)
+    else:
+        say(*recalls.recall_all_lines(told, view.viewer is not None))
+    return 0 if told["reached"] is not None else 6
 
 
 def _recalled(view: View, found: Recall) -> list[str]:
@@ -186,7 +211,11 @@ COMMANDS = (
     Command(
         recall,
         "recall",
-        ("veintrace recall lot:VEC-7@vectorworks", "veintrace recall FREEZER-2 --since 2024-03-01 --until 2024-03-02"),
+        (
+            "veintrace recall lot:VEC-7@vectorworks",
+            "veintrace recall FREEZER-2 --since 2024-03-01 --until 2024-03-02",
+            "veintrace recall lot:MD-900@mediara --all --out reached.parquet",
+        ),
     ),
     Command(history, "history", ("veintrace history DOSE-1", "veintrace history DOSE-1 --as-of 3 --json")),
     Command(find, "find", ("veintrace find DOSE-1", "veintrace find '=A99991712345600' --json")),

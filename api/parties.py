@@ -21,7 +21,7 @@ def contacts(view: View, found: Recall) -> dict[str, str]:
     It is the contact of its present custodian; about a person, and what was given to one, of the party that gave it."""
     treating = treated_by(found)
     asked = {record: treating.get(record) or found.custodian.get(record) for record in found.lineage.records}
-    told = _contacts(view, {party for party in asked.values() if party})
+    told = called(view, {party for party in asked.values() if party})
     return {record: told[party] for record, party in asked.items() if party in told}
 
 
@@ -41,8 +41,8 @@ def treated_by(found: Recall) -> dict[str, str]:
     return parties
 
 
-def _contacts(view: View, ids: Collection[str]) -> dict[str, str]:
-    """Whom to call at each organisation: its own contact, else that of the one it is part of."""
+def called(view: View, ids: Collection[str]) -> dict[str, str]:
+    """Whom to call at each organisation among ids: its own contact, else that of the one it is part of."""
     known: dict[str, Record] = {}
     frontier = set(ids)
     while frontier:

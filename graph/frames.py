@@ -6,6 +6,7 @@ whose rules for ranks are not repeated here.
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -19,7 +20,7 @@ from graph.codes import CODES, ROLES
 from graph.joins import groups
 from graph.model import CLASSES, MODELS, RELATIONS
 from graph.record import EVENT_TIMES, Parties, Record, role_of
-from graph.snapshot import Numbers, Snapshot
+from graph.snapshot import Numbers, Snapshot, kept
 
 if TYPE_CHECKING:
     from graph.recorded import Recorded
@@ -40,14 +41,25 @@ class Frames:
     ) -> None:
         self._snapshot, self._records, self._parties, self.statements = snapshot, records, parties, statements
         self._sids = [sid for sid, name in enumerate(snapshot.stewards) if stewards is None or name in stewards]
-        self._shown: dict[str, pl.DataFrame] = {}
+        self._viewer = "all" if stewards is None else sha256("\n".join(sorted(stewards)).encode()).hexdigest()[:16]
+        self._made: dict[str, pl.DataFrame] = {}
         self._said: dict[str, pl.DataFrame] = {}
+
+    def kept(self, name: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """What `make` gives of this viewer's graph: made once, and kept beside the snapshot where that is kept."""
+        if name not in self._made:
+            self._made[name] = kept(self._snapshot.place, f"{name}-{self._viewer}", make)
+        return self._made[name]
 
     # -- ids
 
     @cached_property
     def group(self) -> NDArray[np.uint32]:
         """The number of the joined record of each id."""
+        found: NDArray[np.uint32] = self.kept("group", lambda: pl.DataFrame({"group": self._group()}))["group"].to_numpy()
+        return found
+
+    def _group(self) -> NDArray[np.uint32]:
         found = np.arange(len(self._snapshot.ids), dtype=np.uint32)
         same = self.edges(("SAME_AS",))
         for number, members in groups(zip(same["src"].to_list(), same["dst"].to_list(), strict=True)).items():
@@ -77,6 +89,10 @@ class Frames:
         """The ids of records by number."""
         return self._snapshot.ids["id"].gather(numbers)
 
+    def keys(self, numbers: Numbers | list[int]) -> pl.Series:
+        """The keys behind the ids of records by number."""
+        return self._snapshot.ids["key"].gather(numbers)
+
     # -- relations
 
     @cached_property
@@ -94,6 +110,9 @@ class Frames:
 
     def relations(self, type_: str) -> pl.DataFrame:
         """`source, target, role` (numbers of joined records) of the relations of a type, each once, ascending."""
+        return self.kept(f"relation-{type_}", lambda: self._relations(type_))
+
+    def _relations(self, type_: str) -> pl.DataFrame:
         edges = self.edges((type_,))
         group = pl.Series(self.group)
         role = pl.col("type").replace_strict(ROLES, default=None, return_dtype=pl.String)
@@ -116,16 +135,17 @@ class Frames:
 
     def of_class(self, cls: str) -> pl.DataFrame:
         """All records of a class that anybody says something of: as `shown`, with `kind` and the columns of all its kinds."""
-        if cls not in self._shown:
-            columns = _Columns(cls)
-            words = self.words(cls)
-            joined = pl.Series(self._joined).gather(words["nid"])
-            handoff = (pl.col("kind") == "Handoff").any().over("nid").fill_null(False)
-            single = words.filter(~joined).with_columns(handoff=handoff)
-            parts = [self._by_answer(single.filter(pl.col("handoff") == is_one), is_one, columns) for is_one in (False, True)]
-            whole = pl.concat([*parts, self._of_several(words.filter(joined), columns)]).sort("record")
-            self._shown[cls] = self._finished(whole, columns)
-        return self._shown[cls]
+        return self.kept(f"class-{cls}", lambda: self._of_class(cls))
+
+    def _of_class(self, cls: str) -> pl.DataFrame:
+        columns = _Columns(cls)
+        words = self.words(cls)
+        joined = pl.Series(self._joined).gather(words["nid"])
+        handoff = (pl.col("kind") == "Handoff").any().over("nid").fill_null(False)
+        single = words.filter(~joined).with_columns(handoff=handoff)
+        parts = [self._by_answer(single.filter(pl.col("handoff") == is_one), is_one, columns) for is_one in (False, True)]
+        whole = pl.concat([*parts, self._of_several(words.filter(joined), columns)]).sort("record")
+        return self._finished(whole, columns)
 
     @property
     def stewards(self) -> pl.Series:
@@ -138,9 +158,12 @@ class Frames:
         path = columns.names[name]
         return path, columns.types[path]
 
-    @cached_property
+    @property
     def spans(self) -> pl.DataFrame:
         """`record, first, last` of every event with a time: earliest start and latest end anybody gives, UTC microseconds."""
+        return self.kept("spans", self._all_spans)
+
+    def _all_spans(self) -> pl.DataFrame:
         columns = _Columns("event")
         words = self.words("event")
         several = pl.Series(self._joined).gather(words["nid"])

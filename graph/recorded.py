@@ -4,7 +4,6 @@ Event time tells when something happened; the date of recording when somebody wr
 that must not have known of it. Words told at once need no look into the log; the others are read from it.
 """
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,7 +23,6 @@ class Recorded:
 
     def __init__(self, frames: "Frames") -> None:
         self._frames = frames
-        self._values: dict[tuple[str, str], pl.DataFrame] = {}
         self._later: dict[str, list[tuple[int, int, dict[str, Any], int]]] = {}
 
     def values(self, cls: str, name: str) -> pl.DataFrame:
@@ -32,9 +30,7 @@ class Recorded:
 
         At a moment the last row of a record with a `rank` not after it is what was shown then (`graph.record`): the latest
         word of who answers for it, else of the smallest steward. Values that are references are numbers of records."""
-        if (cls, name) not in self._values:
-            self._values[cls, name] = self._of_field(cls, name)
-        return self._values[cls, name]
+        return self._frames.kept(f"said-{cls}-{name}", lambda: self._of_field(cls, name))
 
     def _of_field(self, cls: str, name: str) -> pl.DataFrame:
         frames = self._frames
@@ -62,12 +58,18 @@ class Recorded:
 
     def since(self, cls: str, name: str) -> pl.DataFrame:
         """`record, rank`: since when the value that is shown of a field had been stated by anybody."""
+        return self._frames.kept(f"since-{cls}-{name}", lambda: self._since(cls, name))
+
+    def _since(self, cls: str, name: str) -> pl.DataFrame:
         shown = self._frames.of_class(cls).select("record", value=name).drop_nulls()
         same = self.values(cls, name).join(shown, on=["record", "value"], how="semi")
         return same.group_by("record").agg(pl.col("rank").min()).sort("record")
 
     def relations(self, type_: str) -> pl.DataFrame:
         """`source, target, rank`: the relations of a type between joined records, and when each was first recorded."""
+        return self._frames.kept(f"recorded-{type_}", lambda: self._relations(type_))
+
+    def _relations(self, type_: str) -> pl.DataFrame:
         frames, owned_by = self._frames, "src" if RELATIONS[type_].owner == "source" else "dst"
         edges = frames.edges((type_,)).with_columns(nid=owned_by)
         words = frames.words(_CLASS_OF_OWNER[type_]).select("nid", "sid", "at_once", "rank")
@@ -90,13 +92,11 @@ class Recorded:
         ends = {"src": told["nid"], "dst": other} if owned_by == "src" else {"src": other, "dst": told["nid"]}
         return told.select("sid", "stated").with_columns(**ends).group_by("src", "dst", "sid").agg(pl.col("stated").min())
 
-    @cached_property
-    def events(self) -> pl.DataFrame:
-        """`record, rank`: when anything was first recorded of each event."""
-        return self.of_class("event")
-
     def of_class(self, cls: str) -> pl.DataFrame:
         """`record, rank`: when anything was first recorded of each record of a class."""
+        return self._frames.kept(f"first-{cls}", lambda: self._first_of_class(cls))
+
+    def _first_of_class(self, cls: str) -> pl.DataFrame:
         once = self._frames.words(cls).filter("at_once").select("nid", "rank")
         schema = {"nid": pl.UInt32, "rank": pl.Int64}
         later = pl.DataFrame([(nid, rank) for nid, _, _, rank in self._statements(cls)], schema=schema, orient="row")

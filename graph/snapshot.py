@@ -4,8 +4,8 @@ Ids are sorted and numbered; relations lie in two orders (CSR: by source, by tar
 A snapshot holds everybody's word, so its folder is private; who may see what is judged by the View over it.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
@@ -55,6 +55,8 @@ class Snapshot:
     edges: pl.DataFrame
     into: pl.DataFrame
     labels: pl.DataFrame
+    place: Path | None = field(default=None, compare=False)
+    """The folder it is kept in, if it is."""
 
     # -- look-ups
 
@@ -236,7 +238,20 @@ def saved(folder: Path) -> Snapshot | None:
         return None
     _, place, told = max(found, key=lambda each: each[0])
     frames = {name: pl.read_ipc(place / f"{name}.arrow") for name in _FRAMES}
-    return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames)
+    return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames, place=place)
+
+
+def kept(place: Path | None, name: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """What `make` gives, kept beside the snapshot in `place` (None: not kept) as a file of this name, memory-mapped."""
+    if place is None:
+        return make()
+    path = place / f"{name}.arrow"
+    if not path.exists():
+        coming = place / f".{uuid4().hex}"
+        coming.touch(mode=0o600)
+        make().write_ipc(coming, compression="uncompressed")
+        coming.rename(path)
+    return pl.read_ipc(path)
 
 
 def current(store: Store, cache: Path | None = None) -> Snapshot:
@@ -249,4 +264,5 @@ def current(store: Store, cache: Path | None = None) -> Snapshot:
     snapshot = take(store, head, before)
     if folder and snapshot is not before:
         save(snapshot, folder)
+        return saved(folder) or snapshot
     return snapshot

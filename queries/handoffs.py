@@ -16,7 +16,7 @@ import polars as pl
 from graph.frames import Frames
 from graph.view import View
 from queries.containment import EVER, Window
-from queries.stays import borne, held, stays
+from queries.stays import all_borne
 
 BY = ("period", "product", "preservation", "carrier")
 SECOND = 1_000_000
@@ -157,6 +157,10 @@ def handoffs(view: View, only: Filter = Filter()) -> Waits:
     """The handoffs a viewer sees. Late: released after the agreed release, or delivered (where nobody says: accepted) after the
     agreed delivery. Failed: refused, accepted with a discrepancy, or what it moved was discarded in the next step."""
     frames = view.frames
+    return Waits(frames, _only(frames.kept("handoffs", lambda: _handoffs(frames)), only))
+
+
+def _handoffs(frames: Frames) -> pl.DataFrame:
     told = frames.shown("Handoff")
     acted = acts(frames)
     arrived = pl.coalesce("delivered_at_first", "accepted_at_first")
@@ -178,7 +182,7 @@ def handoffs(view: View, only: Filter = Filter()) -> Waits:
         carrier="carried_by",
         own="for_episode",
     )
-    return Waits(frames, _only(_with_journeys(frames, each, acted), only))
+    return _with_journeys(frames, each, acted)
 
 
 def _discarded(frames: Frames, acted: pl.DataFrame) -> pl.Series:
@@ -199,6 +203,10 @@ def legs(view: View, only: Filter = Filter()) -> Waits:
     a handoff) to the one that acts next (who performs it, who gives). Of a step without a performer it is the place it was done
     at, else who had the material. Their wait is the start of the second less the end of the first."""
     frames = view.frames
+    return Waits(frames, _only(frames.kept("legs", lambda: _legs(frames)), only))
+
+
+def _legs(frames: Frames) -> pl.DataFrame:
     objects = frames.of_class("object")
     lots = objects.filter((pl.col("kind") == "Container") | pl.col("type").is_in(LOTS))["record"]
     acted = acts(frames)
@@ -231,7 +239,7 @@ def legs(view: View, only: Filter = Filter()) -> Waits:
         carrier="carrier",
         own="own",
     )
-    return Waits(frames, _only(_with_journeys(frames, each, acted), only))
+    return _with_journeys(frames, each, acted)
 
 
 # -- of both
@@ -239,8 +247,12 @@ def legs(view: View, only: Filter = Filter()) -> Waits:
 
 def acts(frames: Frames) -> pl.DataFrame:
     """`object, event, first, last`: every dated event that made, took in or acted on an object, itself or through what held it."""
+    return frames.kept("acts", lambda: _acts(frames))
+
+
+def _acts(frames: Frames) -> pl.DataFrame:
     subject, output, taken_in = (frames.relations(type_) for type_ in ("SUBJECT_OF", "OUTPUT", "INPUT_TO"))
-    through = borne(frames, held(stays(frames)))
+    through = all_borne(frames)
     parts = (
         subject.select(object="source", event="target"),
         taken_in.select(object="source", event="target"),

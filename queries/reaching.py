@@ -15,7 +15,7 @@ from graph.frames import Frames
 from graph.snapshot import Numbers, rows_of
 from queries.containment import NEVER
 from queries.handoffs import LOTS, acts
-from queries.stays import borne, held, stays
+from queries.stays import all_borne, all_held
 
 Moments = NDArray[np.int64]
 FOREVER = 2**62
@@ -29,9 +29,12 @@ class Reaching:
 
     # -- the genealogy
 
-    @cached_property
+    @property
     def edges(self) -> pl.DataFrame:
         """`source, target` of making, persons left out: a person ends the walk."""
+        return self.frames.kept("making", self._edges)
+
+    def _edges(self) -> pl.DataFrame:
         found = pl.concat(self.frames.relations(type_).select("source", "target") for type_ in ("INPUT_TO", "OUTPUT"))
         first, last = self.frames.of("person")
         no_person = [~pl.col(end).is_between(first, last - 1) for end in ("source", "target")]
@@ -77,11 +80,14 @@ class Reaching:
         """`object, event, first, last`: what made, took in or acted on each object; see `queries.handoffs.acts`."""
         return acts(self.frames)
 
-    @cached_property
+    @property
     def acted(self) -> pl.DataFrame:
         """`object, event`: what acted on each object without making another, itself or through what held it."""
+        return self.frames.kept("acted", self._acted)
+
+    def _acted(self) -> pl.DataFrame:
         direct = self.frames.relations("SUBJECT_OF").select(object="source", event="target")
-        borne_by = borne(self.frames, self.stays).select(object="content", event="event")
+        borne_by = all_borne(self.frames).select(object="content", event="event")
         return pl.concat([direct, borne_by]).unique().sort("object", "event")
 
     @cached_property
@@ -100,7 +106,7 @@ class Reaching:
     @cached_property
     def stays(self) -> pl.DataFrame:
         """Every stay of every object, nested ones too; see `queries.stays.held`."""
-        return held(stays(self.frames))
+        return all_held(self.frames)
 
     # -- pairs
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from graph import times
+from graph.claims import class_of
 from graph.record import Record
 from graph.view import RECORD_LIMIT, View
 from queries.containment import EVER, Window
@@ -43,7 +44,7 @@ def recall(view: View, roots: Collection[str], *, period: Window = EVER, limit: 
     answer = Recall(found)
     facts = _facts(found)
     for record in view.deadline.watch(found.records.values()):
-        if record.kind in ("Material", "Container") or (record.kind is None and record.id in facts.events):
+        if class_of(record.id) == "object" and (record.kind is not None or record.id in facts.events):
             happened = sorted(facts.events.get(record.id, ()), key=lambda event: _when(found.records[event]))
             trail = [found.records[event] for event in happened]
             answer.custodian[record.id] = _custodian(record, trail, facts)
@@ -114,8 +115,8 @@ def _holder(handoff: Record) -> str | None:
     return next((end for end in map(handoff.get, order) if end), None)
 
 
-_INTO_PERSON = frozenset(("infusion", "transplantation", "administration", "administering"))
-_AFTER = {
+INTO_PERSON = frozenset(("infusion", "transplantation", "administration", "administering"))
+AFTER = {
     "discard": "discarded",
     "destroying": "destroyed",
     "decommissioning": "decommissioned",
@@ -129,7 +130,7 @@ _AFTER = {
 
 def _infused_into(record: Record, event: Record, facts: _Facts) -> str | None:
     """The person a step gave the object to, if it did."""
-    given = event.value("type") in _INTO_PERSON and (record.id, event.id) in facts.uses
+    given = event.value("type") in INTO_PERSON and (record.id, event.id) in facts.uses
     return facts.treated.get(event.id) if given else None
 
 
@@ -157,8 +158,8 @@ def _status_after(record: Record, event: Record, facts: _Facts) -> str | None:
         return disposition
     type_ = event.value("type")
     if (record.id, event.id) in facts.uses:
-        return "infused" if type_ in _INTO_PERSON else "used"
-    return _AFTER.get(type_) if isinstance(type_, str) else None
+        return "infused" if type_ in INTO_PERSON else "used"
+    return AFTER.get(type_) if isinstance(type_, str) else None
 
 
 def period(start: str | None, end: str | None) -> Window:

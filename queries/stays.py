@@ -18,6 +18,16 @@ _PAIR = ["content", "container"]
 _STAY = [*_PAIR, "start", "end", "opened_by", "closed_by"]
 
 
+def all_held(frames: Frames) -> pl.DataFrame:
+    """`held` of all stays, kept with the frames."""
+    return frames.kept("held", lambda: held(stays(frames)))
+
+
+def all_borne(frames: Frames) -> pl.DataFrame:
+    """`borne` of all stays, kept with the frames."""
+    return frames.kept("borne", lambda: borne(frames, all_held(frames)))
+
+
 def stays(frames: Frames) -> pl.DataFrame:
     """Every direct stay: `content, container, start, end, opened_by, closed_by`, sorted.
 

@@ -24,6 +24,7 @@ ANSWERS = {
     "handoffs": ["handoffs", "--by", "carrier"],
     "handoffs-between": ["handoffs", "--between", "cellforge", "st-vera"],
     "cohort": ["cohort", str(ROOT / "examples" / "cohorts" / "responders.yaml"), "--out", "cohort"],
+    "recall-all": ["recall", "lot:VEC-7@vectorworks", "--all", "--out", "reached.csv"],
     "verify": ["verify"],
     "copy": ["copy", "sqlite:///veintrace.db", "sqlite:///copy.db"],
     "rebuild": ["rebuild"],
