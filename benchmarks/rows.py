@@ -43,10 +43,10 @@ def write(folder: Path, journeys: int) -> dict[str, int]:
     for code, type_ in SITES.items():
         out.row("organization", ("id", "name", "type"), code, f"Site {code}", type_)
     out.records += len(SITES)
-    for shared in range(max(1, journeys // 100)):
+    for shared in range((journeys - 1) // 100 + 1):
         for lot in _LOTS.values():
             _lot(out, f"{lot}-{shared}")
-    for shared in range(max(1, journeys // 50)):
+    for shared in range((journeys - 1) // 50 + 1):
         for kind in ("SHIPPER", "DEWAR"):
             out.row("container", ("id", "type"), f"{kind}-{shared}", kind.lower())
             out.records += 1

@@ -40,6 +40,7 @@ def main() -> None:
     table: list[tuple[str, str, str]] = []
     with tempfile.TemporaryDirectory(prefix="veintrace-bench-") as folder:
         _sqlite(Path(folder), options.journeys, table)
+        print(_table(table), flush=True)
         if missing := missing_tools():
             table.append(("Neo4j", "not measured", f"{', '.join(missing)} not installed"))
         else:

@@ -56,10 +56,15 @@ class Claim:
     evidence: Evidence
     recorded_at: int | None = None
     names: dict[str, str | None] = field(default_factory=dict)
+    _body: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def body(self) -> bytes:
-        """Canonical JSON of what is claimed: steward, record, fields, date of recording and names; no evidence."""
-        return canonical_json([self.steward, self.record, self.recorded_at, self.fields, self.names])
+        """Canonical JSON of what is claimed: steward, record, fields, date of recording and names; no evidence.
+
+        It is kept, so ask only when all is said."""
+        if self._body is None:
+            self._body = canonical_json([self.steward, self.record, self.recorded_at, self.fields, self.names])
+        return self._body
 
 
 def claim_hash(body: bytes) -> bytes:
@@ -70,7 +75,9 @@ def claim_hash(body: bytes) -> bytes:
 def from_body(body: bytes, evidence: Evidence) -> Claim:
     """The claim whose `body()` this is."""
     steward, record, recorded_at, fields, names = orjson.loads(body)
-    return Claim(steward, record, fields, evidence, recorded_at, names)
+    claim = Claim(steward, record, fields, evidence, recorded_at, names)
+    claim._body = body
+    return claim
 
 
 class Edge(NamedTuple):
@@ -117,12 +124,11 @@ _PLAIN = {name for name, relation in RELATIONS.items() if not relation.fields}
 def edges_of(record: str, steward: str, fields: Mapping[str, Any], about: Iterable[str] | None = None) -> list[Edge]:
     """The relations that stand in one steward's fields of a record; none where it is retracted.
 
-    With `about`, paths of fields, only the relations that these state or describe."""
+    With `about`, paths as of `relations_in`, only these relations."""
     found: list[Edge] = []
     if fields.get(RETRACTED):
         return found
-    paths = fields if about is None else dict.fromkeys(_relation_of(path) for path in about)
-    for path in paths:
+    for path in fields if about is None else about:
         if not "A" <= path[0] <= "Z" or path not in fields:
             continue
         type_, _, other = path.partition(" ")
@@ -140,9 +146,10 @@ def edges_of(record: str, steward: str, fields: Mapping[str, Any], about: Iterab
     return found
 
 
-def _relation_of(path: str) -> str:
-    """The path of the relation that `path` states, or a property of which it gives."""
-    return path if path.count(" ") < 2 else path[: path.rindex(" ")]
+def relations_in(paths: Iterable[str]) -> list[str]:
+    """The paths of the relations that `paths` state, or properties of which they give, each once."""
+    found = {path if path.count(" ") < 2 else path[: path.rindex(" ")]: None for path in paths if "A" <= path[0] <= "Z"}
+    return list(found)
 
 
 def labels_of(fields: Mapping[str, Any], about: Iterable[str] | None = None) -> Iterator[str]:

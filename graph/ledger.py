@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from graph import times
-from graph.claims import RETRACTED, Claim, Edge, chain_hash, claim_hash, class_of, edges_of, labels_of
+from graph.claims import RETRACTED, Claim, Edge, Fields, chain_hash, claim_hash, class_of, edges_of, labels_of, relations_in
 from graph.joins import groups
 from graph.standing import MODULUS, Standing, contribution, contribution_of_one
 from graph.store import Applied, Batch, Commit, Verdict
@@ -64,19 +64,18 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     fresh, verdicts = _fresh(batch, reader)
     before = reader.standings({claim.record for _, claim, _, _ in fresh})
     after: dict[Owner, Standing] = {}
-    said: dict[Owner, dict[str, None]] = {owner: {} for owner in before}
+    said: dict[Owner, Fields] = {owner: {} for owner in before}
+    names: dict[str, str | None] = {}
     reused = _reused_event_ids(fresh, reader)
-    for index, claim, _, _ in fresh:
+    for index, claim, body, _ in fresh:
         rank = batch.load_time if claim.recorded_at is None else claim.recorded_at
         changed, conflict = _merge(after, before, claim, rank)
         if (owner := (claim.record, claim.steward)) in said:
-            said[owner] |= dict.fromkeys(claim.fields)
-        if conflict or index in reused:
+            said[owner].update(claim.fields)
+        if conflict or index in reused or (_SAME_AS in body and _joins_two_classes(claim)):
             verdicts[index] = "conflict"
         elif changed:
             verdicts[index] = "changed"
-    names: dict[str, str | None] = {}
-    for _, claim, _, _ in fresh:
         names.update(claim.names)
     result = Plan(
         Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], []
@@ -115,21 +114,24 @@ def _fresh(batch: Batch, reader: Reader) -> tuple[Fresh, list[Verdict]]:
 
 
 def _merge(after: dict[Owner, Standing], before: Mapping[Owner, Standing], claim: Claim, rank: int) -> tuple[bool, bool]:
+    """Take a claim into what stands `after` it; returns as `Standing.merge`."""
     owner = (claim.record, claim.steward)
     standing = after.get(owner)
     if standing is None:
         old = before.get(owner)
         if old is None:
             after[owner] = Standing(dict(claim.fields), rank)
-            return False, _joins_two_classes(claim)
+            return False, False
         standing = after[owner] = old.copy()
-    changed, conflict = standing.merge(claim.fields, rank)
-    return changed, conflict or _joins_two_classes(claim)
+    return standing.merge(claim.fields, rank)
+
+
+_SAME_AS = b'"SAME_AS '
 
 
 def _joins_two_classes(claim: Claim) -> bool:
-    joined = [path for path in claim.fields if path.startswith("SAME_AS ")]
-    return bool(joined) and any(class_of(path[8:]) != class_of(claim.record) for path in joined)
+    joined = (path[8:] for path in claim.fields if path.startswith("SAME_AS "))
+    return any(class_of(record) != class_of(claim.record) for record in joined)
 
 
 def _reused_event_ids(fresh: Fresh, reader: Reader) -> set[int]:
@@ -149,8 +151,11 @@ def _reused_event_ids(fresh: Fresh, reader: Reader) -> set[int]:
     return reused
 
 
+_LABEL = b'"is '
+
+
 def _differences(
-    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], said: Mapping[Owner, Collection[str]]
+    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], said: Mapping[Owner, Fields]
 ) -> None:
     """Fill in which rows close and open between what stood and what stands, where the paths in `said` were spoken of."""
     for owner, standing in after.items():
@@ -159,14 +164,16 @@ def _differences(
         if old is None:
             result.opened.append((record, steward, standing))
             result.edges_opened += edges_of(record, steward, standing.fields)
-            result.labels_opened += ((text, record, steward) for text in labels_of(standing.fields))
+            if _LABEL in standing.text():
+                result.labels_opened += ((text, record, steward) for text in labels_of(standing.fields))
             continue
         if old.equals(standing):
             continue
         result.closed.append(owner)
         result.opened.append((record, steward, standing))
         about = None if RETRACTED in said[owner] else said[owner]
-        old_edges, edges = (edges_of(record, steward, word.fields, about) for word in (old, standing))
+        relations = None if about is None else relations_in(about)
+        old_edges, edges = (edges_of(record, steward, word.fields, relations) for word in (old, standing))
         result.edges_closed += _without(old_edges, edges)
         result.edges_opened += _without(edges, old_edges)
         old_labels, labels = ([(text, record, steward) for text in labels_of(word.fields, about)] for word in (old, standing))
@@ -176,6 +183,8 @@ def _differences(
 
 def _without(some: list[_T], others: list[_T]) -> list[_T]:
     """Those of `some` that are not among `others`, in their order."""
+    if not others or not some:
+        return some
     known = set(others)
     return [one for one in some if one not in known]
 

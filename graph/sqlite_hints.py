@@ -12,6 +12,8 @@ from graph.ledger import Plan
 from graph.record import event_span, event_times
 
 _UNSAID, _AGREED, _VAGUE = range(3)
+_OF_TIME = b'_at":'
+"""In the body of every claim that speaks of a time of an event (`graph.record.EVENT_TIMES`)."""
 Span = tuple[int, int]
 
 
@@ -53,10 +55,11 @@ def _told(plan: Plan, joined: set[str]) -> dict[str, set[Span | None]]:
     """What is newly said of the time of events; a joined event has no one time."""
     told: dict[str, set[Span | None]] = defaultdict(set)
     before = plan.before
+    timed = {claim.record for claim, body, _ in plan.claims if _OF_TIME in body}
     for record, steward, word in plan.opened:
         if record[:6] == "event-":
             old = before.get((record, steward))
-            if old is None or event_times(old.fields) != event_times(word.fields):
+            if old is None or (record in timed and event_times(old.fields) != event_times(word.fields)):
                 told[record].add(event_span(word.fields))
     for record in joined:
         if record.startswith("event-"):

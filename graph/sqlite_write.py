@@ -43,7 +43,7 @@ class Writer:
                 " FROM json_each(?) AS asked JOIN node ON node.id = asked.value",
                 [array(news)],
             )
-            self._nodes |= {row[5]: Node(*row[:5]) for row in rows}
+            self._nodes |= {row[5]: Node._make(row[:5]) for row in rows}
 
     def _numbers(self, ids: Iterable[str]) -> dict[int, str]:
         """Those of `ids` that are in the graph, by number."""

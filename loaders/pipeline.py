@@ -14,9 +14,10 @@ from graph.claims import Claim, chain_hash
 from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
 from graph.store import BATCH, Batch, Commit, Deadline, Scope, Store, Verdict
-from loaders import csv_bundle, epcis
+from loaders import csv_bundle, reading
 from loaders.items import Context, Item, Problem, Refused
 from loaders.quarantine import Quarantine
+from loaders.reading import Beside, Source
 from loaders.report import FileReport, LoadReport
 from loaders.sources import NAME_IT, files_of, format_of, sha256, strays
 
@@ -184,21 +185,29 @@ class _Load:
             problem = Problem("", path.name, "UNKNOWN_FORMAT", "its name tells no kind of record or relation", NAME_IT)
             report = self.report.begin(path, "")
             self.report.refuse(report, Refused("", (problem,)))
-        for path in self.files:
-            yield from self._file(path, self.report.begin(path, format_of(path) or ""))
-            self.done += self.sizes[path]
+        context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
+        sources = [Source(path, format_of(path) or "") for path in self.files]
+        if sum(self.sizes.values()) < reading.LARGE:
+            yield from self._landable(sources, lambda source: reading.read(source, context))
+            return
+        with Beside(sources, context) as beside:
+            yield from self._landable(sources, lambda source: beside.items(source, context))
+
+    def _landable(self, sources: Sequence[Source], items: Callable[[Source], Iterator[Item | Refused]]) -> Iterator[_Chunk]:
+        for source in sources:
+            yield from self._file(source, self.report.begin(*source), items(source))
+            self.done += self.sizes[source.path]
             self._reached(0)
 
     def _reached(self, position: int) -> None:
         if self.progress:
             self.progress(self.done + position, sum(self.sizes.values()))
 
-    def _file(self, path: Path, report: FileReport) -> Iterator[_Chunk]:
-        context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
-        reader = epcis.read if report.format == "epcis" else csv_bundle.read
+    def _file(self, source: Source, report: FileReport, items: Iterator[Item | Refused]) -> Iterator[_Chunk]:
+        path = source.path
         chunk, most = _Chunk(report, self.hashes[path]), self.options.batch_size
         with Quarantine(path, self.quarantine, self.kept) as quarantine:
-            for item in self._items(reader(path, context), path):
+            for item in items:
                 if isinstance(item, Refused):
                     self.report.refuse(report, item)
                     quarantine.add(item)
@@ -217,16 +226,6 @@ class _Load:
             self.report.quarantine = str(self.quarantine)
         if chunk.claims:
             yield chunk
-
-    @staticmethod
-    def _items(found: Iterator[Item | Refused], path: Path) -> Iterator[Item | Refused]:
-        """What a reader finds; a file that cannot be read (any further) is one refusal more."""
-        try:
-            yield from found
-        except UnreadableSource as error:
-            yield Refused(error.at, (Problem("", "", error.code, error.reason, error.repair),))
-        except OSError as error:
-            yield Refused("", (Problem("", "", UnreadableSource.code, str(error.strerror), "load it again"),))
 
     # -- landing
 

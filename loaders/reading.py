@@ -1,0 +1,161 @@
+"""Reading the files of a load, item by item: in this process, or some way ahead in one beside it.
+
+Reading takes about as long as planning a commit, so a large load has a process of its own for it, which a second core runs.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple
+
+from graph.claims import Evidence, from_body
+from graph.errors import TraceError, UnreadableSource
+from loaders import csv_bundle, epcis
+from loaders.items import Context, Item, Problem, Refused
+
+LARGE = 8_000_000
+"""From so many bytes on a load is read beside: to start a process takes as long as to read a file of this size."""
+_ITEMS = 1_000
+"""Items of one message."""
+_AHEAD = 40
+"""Most messages waiting to be landed: some 20 MB."""
+
+
+class Source(NamedTuple):
+    """A file to be read, and its format (see `loaders.sources.format_of`)."""
+
+    path: Path
+    format: str
+
+
+def read(source: Source, context: Context) -> Iterator[Item | Refused]:
+    """All items of a file in order; one that cannot be read (any further) is one refusal more."""
+    reader = epcis.read if source.format == "epcis" else csv_bundle.read
+    try:
+        yield from reader(source.path, context)
+    except UnreadableSource as error:
+        yield Refused(error.at, (Problem("", "", error.code, error.reason, error.repair),))
+    except OSError as error:
+        yield Refused("", (Problem("", "", UnreadableSource.code, str(error.strerror), "load it again"),))
+
+
+class Beside:
+    """A process that reads files in order and tells this one what it finds, as `read` would; used as a context manager."""
+
+    def __init__(self, sources: Sequence[Source], context: Context) -> None:
+        self._context = context
+        root = str(Path(__file__).parents[1])
+        paths = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from loaders.reading import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._questions, self._answers = self._process.stdout, self._process.stdin
+        self._messages: Queue[tuple[str, Any]] = Queue(_AHEAD)
+        self._tell((list(sources), context.steward, context.forced, context.ignore))
+        Thread(target=self._listen, daemon=True).start()
+
+    def __enter__(self) -> "Beside":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Ends the process, whether it was done or not."""
+        self._process.kill()
+        self._process.wait()
+        while not self._messages.empty():
+            self._messages.get()
+        self._answers.close()
+
+    def _tell(self, message: Any) -> None:
+        pickle.dump(message, self._answers)
+        self._answers.flush()
+
+    def _listen(self) -> None:
+        """Take messages in as they come, so that the process need not wait while a commit lands."""
+        with self._questions:
+            try:
+                while True:
+                    self._messages.put(pickle.load(self._questions))  # noqa: S301 - from a process of our own
+            except (EOFError, pickle.UnpicklingError):
+                self._messages.put(("gone", None))
+
+    def items(self, source: Source, context: Context) -> Iterator[Item | Refused]:
+        """What it found in the next of the files, which must be `source`."""
+        while True:
+            word, told = self._messages.get()
+            if word == "items":
+                yield from map(_unpacked, told)
+            elif word == "reached":
+                context.reached(told)
+            elif word == "zone":
+                self._tell(context.zone_of(told))
+            elif word == "end":
+                return
+            else:
+                raise TraceError(f"the process that read {source.path} ended before it was done; load the same files again")
+
+
+def _packed(item: Item | Refused) -> Any:
+    if isinstance(item, Refused):
+        return item
+    claims = [(c.body(), c.evidence.at, c.evidence.event_id, c.evidence.event_hash) for c in item.claims]
+    return item.at, claims, item.notes
+
+
+def _unpacked(told: Any) -> Item | Refused:
+    if isinstance(told, Refused):
+        return told
+    at, claims, notes = told
+    return Item(at, [from_body(body, Evidence(*evidence)) for body, *evidence in claims], notes)
+
+
+def serve(orders: BinaryIO, out: BinaryIO) -> None:
+    """The other end of `Beside`: reads what `orders` names and writes what it finds to `out`."""
+    sources, steward, forced, ignore = pickle.load(orders)  # noqa: S301 - from a process of our own
+
+    def tell(word: str, told: Any = None) -> None:
+        pickle.dump((word, told), out, protocol=pickle.HIGHEST_PROTOCOL)
+        out.flush()
+
+    def zone_of(name: str) -> str | None:
+        tell("zone", name)
+        zone: str | None = pickle.load(orders)  # noqa: S301 - from a process of our own
+        return zone
+
+    context = Context(steward, forced, _remembered(zone_of), ignore, lambda position: tell("reached", position))
+    for source in sources:
+        found = read(source, context)
+        while part := list(islice(found, _ITEMS)):
+            tell("items", list(map(_packed, part)))
+        tell("end")
+
+
+def _remembered(ask: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    """`ask`, once a name."""
+    known: dict[str, str | None] = {}
+
+    def answer(name: str) -> str | None:
+        if name not in known:
+            known[name] = ask(name)
+        return known[name]
+
+    return answer
+
+
+def main() -> None:
+    """Serve whoever started this process, until it is gone."""
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except (BrokenPipeError, EOFError, KeyboardInterrupt):
+        os._exit(1)
