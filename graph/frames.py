@@ -185,9 +185,10 @@ class Frames:
         return self._said[cls]
 
     def _words(self, cls: str, columns: "_Columns") -> pl.DataFrame:
-        states = self._snapshot.states
-        first, last = (int(states["id"].search_sorted(f"{cls}{end}")) for end in ("-", "."))
-        seen = states[first:last].filter(pl.col("sid").is_in(self._sids))
+        snapshot = self._snapshot
+        rows = np.arange(*(int(snapshot.states_of[number]) for number in self.of(cls)))
+        rows = rows[np.isin(snapshot.states["sid"].to_numpy()[rows], self._sids)]
+        seen = snapshot.states.select("nid", "sid")[rows].with_columns(doc=pl.Series(snapshot.docs.of(rows), dtype=pl.Binary))
         at_once = pl.col("doc").bin.ends_with(b'"x":{}}')
         doc = pl.col("doc").cast(pl.String).str.json_decode(columns.document)
         words = seen.select("nid", "sid", at_once=at_once, doc=doc).unnest("doc").rename({"r": "rank"}).unnest("f")

@@ -22,17 +22,18 @@ from graph.codes import SAME_AS_REVERSED, code_of
 from graph.store import Commit, Deadline, Scope, Store
 
 Numbers = NDArray[np.int64]
-FORMAT = 1
+FORMAT = 2
 _SLICE = 5_000
+_DOCS = "docs.json"
 _FRAMES = ("ids", "states", "edges", "into", "labels")
 
 _IDS = {"id": pl.String, "key": pl.String}
-_STATES = {"id": pl.String, "sid": pl.UInt16, "kind": pl.String, "doc": pl.Binary}
+_STATES = {"nid": pl.UInt32, "sid": pl.UInt16, "doc": pl.Binary}
 _EDGES = {
-    "owner": pl.String,
+    "own": pl.Boolean,
     "type": pl.UInt8,
-    "source": pl.String,
-    "target": pl.String,
+    "src": pl.UInt32,
+    "dst": pl.UInt32,
     "sid": pl.UInt16,
     "quantity": pl.Float64,
     "unit": pl.String,
@@ -41,17 +42,33 @@ _LABELS = {"text": pl.String, "id": pl.String, "sid": pl.UInt16}
 
 
 @dataclass(frozen=True)
+class Docs:
+    """What each steward says of each id, as JSON texts one after the other: a few are read without the rest.
+
+    `begins`: where each begins in `texts`; one more at the end."""
+
+    begins: Numbers
+    texts: NDArray[np.uint8]
+
+    def of(self, rows: Numbers) -> list[bytes]:
+        """The texts of rows."""
+        texts = memoryview(self.texts)
+        return [bytes(texts[first:last]) for first, last in zip(self.begins[rows], self.begins[rows + 1], strict=True)]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One commit's columns; `commit` is None of a graph in which nothing is stored.
 
-    `ids`: `id, key`, ascending by `id`; the row is the number of the id. `states`: `id, sid, kind, doc, nid` by id and
-    steward. `edges`: `owner, type, source, target, sid, quantity, unit` and `src`, `dst` (numbers), by `src`;
-    `into`: the rows of `edges` by `dst`. `labels`: `text, id, sid` by text. `stewards` are named by `sid`."""
+    `ids`: `id, key`, ascending by `id`; the row is the number of the id. `states`: `nid` (number), `sid, size` by id and
+    steward, whose texts are in `docs`. `edges`: `type, src, dst` (numbers), `sid, quantity, unit`, and `own`: whether the source
+    claims it, by `src`; `into`: the rows of `edges` by `dst`. `labels`: `text, id, sid` by text. `stewards` are named by `sid`."""
 
     commit: Commit | None
     stewards: tuple[str, ...]
     ids: pl.DataFrame
     states: pl.DataFrame
+    docs: Docs
     edges: pl.DataFrame
     into: pl.DataFrame
     labels: pl.DataFrame
@@ -82,7 +99,7 @@ class Snapshot:
     @cached_property
     def into_of(self) -> Numbers:
         """Where in `into` the relations into each id begin; one more at the end."""
-        return _begins(self.edges["dst"].gather(self.into["edge"]), len(self.ids))
+        return _begins(self.edges["dst"], len(self.ids))
 
     @cached_property
     def states_of(self) -> Numbers:
@@ -97,9 +114,8 @@ class Snapshot:
 
 
 def _begins(column: pl.Series, count: int) -> Numbers:
-    """Row at which each of the numbers 0 to `count` begins in an ascending column."""
-    begins: Numbers = np.searchsorted(column.to_numpy(), np.arange(count + 1))
-    return begins
+    """Row at which each of the numbers 0 to `count` begins in a column, were it in ascending order."""
+    return np.concatenate([[0], np.cumsum(np.bincount(column.to_numpy(), minlength=count))])
 
 
 def rows_of(begins: Numbers, numbers: Numbers) -> Numbers:
@@ -130,11 +146,15 @@ def take(store: Store, commit: Commit | None, before: Snapshot | None = None) ->
     scope = Scope(until, None, Deadline(float("inf")))
     stewards = (*(before.stewards if before else ()),)
     stewards += tuple(name for name in store.stewards(scope) if name not in stewards)
-    fresh = _Columns(stewards)
+    ids = pl.DataFrame({"id": list(names), "key": list(names.values())}, schema=_IDS)
+    if before is not None:
+        ids = pl.concat([before.ids, ids]).unique("id", keep="first")
+    ids = ids.sort("id")
+    fresh = _Columns(stewards, ids["id"])
     asked = sorted(touched)
     for first in range(0, len(asked), _SLICE):
         fresh.add(store, asked[first : first + _SLICE], scope)
-    return _joined(commit, stewards, before, touched, names, fresh)
+    return _joined(commit, stewards, ids, before, touched, fresh)
 
 
 def _since(store: Store, commit: Commit | None, before: Snapshot | None) -> int:
@@ -146,56 +166,73 @@ def _since(store: Store, commit: Commit | None, before: Snapshot | None) -> int:
 
 
 class _Columns:
-    """Rows of `states`, `edges` and `labels` on their way into frames."""
+    """Frames of `states`, `edges` and `labels`, a slice of the ids each, with the numbers of `ids`."""
 
-    def __init__(self, stewards: Sequence[str]) -> None:
+    def __init__(self, stewards: Sequence[str], ids: pl.Series) -> None:
         self._sids = {name: sid for sid, name in enumerate(stewards)}
-        self.states: list[tuple[Any, ...]] = []
-        self.edges: list[tuple[Any, ...]] = []
-        self.labels: list[tuple[Any, ...]] = []
+        self._numbers = {record: number for number, record in enumerate(ids.to_list())}
+        self.states = [pl.DataFrame(schema=_STATES)]
+        self.edges = [pl.DataFrame(schema=_EDGES)]
+        self.labels = [pl.DataFrame(schema=_LABELS)]
 
     def add(self, store: Store, ids: list[str], scope: Scope) -> None:
         """Take in what stands of `ids`."""
+        numbers, states, edges, labels = self._numbers, list[Any](), list[Any](), list[Any]()
         for record, steward, word, _, _ in store.get(ids, scope):
             sid = self._sids[steward]
-            self.states.append((record, sid, word.fields.get("kind"), word.dump()))
-            self.labels += ((text, record, sid) for text in labels_of(word.fields))
+            states.append((numbers[record], sid, word.dump()))
+            labels += ((text, record, sid) for text in labels_of(word.fields))
             for edge in edges_of(record, steward, word.fields):
-                amount = (None if edge.quantity is None else float(edge.quantity), edge.unit)
-                self.edges.append((record, code_of(edge), edge.source, edge.target, sid, *amount))
+                ends = numbers[edge.source], numbers[edge.target]
+                amount = (sid, None if edge.quantity is None else float(edge.quantity), edge.unit)
+                edges.append((edge.source == record, code_of(edge), *ends, *amount))
                 if edge.type == "SAME_AS":
-                    self.edges.append((record, SAME_AS_REVERSED, edge.target, edge.source, sid, *amount))
+                    edges.append((edge.target == record, SAME_AS_REVERSED, *ends[::-1], *amount))
+        self.states.append(pl.DataFrame(states, schema=_STATES, orient="row"))
+        self.edges.append(pl.DataFrame(edges, schema=_EDGES, orient="row"))
+        self.labels.append(pl.DataFrame(labels, schema=_LABELS, orient="row"))
 
 
 def _joined(
     commit: Commit | None,
     stewards: tuple[str, ...],
+    ids: pl.DataFrame,
     before: Snapshot | None,
     touched: set[str],
-    names: dict[str, str | None],
     fresh: _Columns,
 ) -> Snapshot:
-    """What was before, but for the ids touched, with what is fresh; numbered and sorted anew."""
-    states, edges, labels = (
-        pl.DataFrame(rows, schema=schema, orient="row")
-        for rows, schema in ((fresh.states, _STATES), (fresh.edges, _EDGES), (fresh.labels, _LABELS))
-    )
-    ids = pl.DataFrame({"id": list(names), "key": list(names.values())}, schema=_IDS)
+    """What was before, but for the ids touched, with what is fresh; sorted anew."""
+    states, edges, labels = (pl.concat(frames) for frames in (fresh.states, fresh.edges, fresh.labels))
     if before is not None:
+        old_states, old_edges = _left(before, ids["id"], before.numbers(touched))
         gone = pl.Series("gone", sorted(touched), dtype=pl.String).implode()
-        states = pl.concat([before.states.select(list(_STATES)).filter(~pl.col("id").is_in(gone)), states])
-        edges = pl.concat([before.edges.select(list(_EDGES)).filter(~pl.col("owner").is_in(gone)), edges])
+        states, edges = pl.concat([old_states, states]), pl.concat([old_edges, edges])
         labels = pl.concat([before.labels.filter(~pl.col("id").is_in(gone)), labels])
-        ids = pl.concat([before.ids, ids]).unique("id", keep="first")
-    ids = ids.sort("id")
-    number = ids.select("id", nid=pl.int_range(pl.len(), dtype=pl.UInt32))
-    ends = edges.join(number.rename({"id": "source", "nid": "src"}), on="source", how="left").join(
-        number.rename({"id": "target", "nid": "dst"}), on="target", how="left"
-    )
-    edges = ends.sort("src", "type", "dst", "sid")
+    edges = edges.sort("src", "type", "dst", "sid")
     into = pl.DataFrame({"edge": np.argsort(edges["dst"].to_numpy(), kind="stable").astype(np.uint32)})
-    states = states.join(number, on="id", how="left").sort("nid", "sid")
-    return Snapshot(commit, stewards, ids, states, edges, into, labels.sort("text", "id", "sid"))
+    states = states.sort("nid", "sid")
+    texts = np.frombuffer(b"".join(states["doc"]), np.uint8)
+    states = states.select("nid", "sid", size=pl.col("doc").bin.size().cast(pl.UInt32))
+    return Snapshot(commit, stewards, ids, states, _docs(states, texts), edges, into, labels.sort("text", "id", "sid"))
+
+
+def _left(before: Snapshot, ids: pl.Series, touched: Numbers) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The states and edges of an earlier snapshot, but for those of the numbers `touched`, under the numbers of `ids`."""
+    stays = np.ones(len(before.ids), np.bool_)
+    stays[touched] = False
+    kept = np.flatnonzero(stays[before.states["nid"].to_numpy()])
+    states = before.states.select("nid", "sid")[kept].with_columns(doc=pl.Series(before.docs.of(kept), dtype=pl.Binary))
+    owner = before.edges.select(pl.when("own").then("src").otherwise("dst"))["src"].to_numpy()
+    edges = before.edges.filter(pl.Series(stays[owner], dtype=pl.Boolean))
+    numbers = ids.search_sorted(before.ids["id"]).cast(pl.UInt32)
+    return (
+        states.with_columns(nid=numbers.gather(states["nid"])),
+        edges.with_columns(src=numbers.gather(edges["src"]), dst=numbers.gather(edges["dst"])),
+    )
+
+
+def _docs(states: pl.DataFrame, texts: NDArray[np.uint8]) -> Docs:
+    return Docs(np.concatenate([[0], np.cumsum(states["size"].to_numpy(), dtype=np.int64)]), texts)
 
 
 # -- files
@@ -214,6 +251,9 @@ def save(snapshot: Snapshot, folder: Path) -> None:
         path = coming / f"{name}.arrow"
         getattr(snapshot, name).write_ipc(path, compression="uncompressed")
         path.chmod(0o600)
+    docs = coming / _DOCS
+    docs.touch(mode=0o600)
+    snapshot.docs.texts.tofile(docs)
     told = {"format": FORMAT, "commit": commit.__dict__, "stewards": snapshot.stewards}
     listing = coming / "snapshot.json"
     listing.touch(mode=0o600)
@@ -238,7 +278,10 @@ def saved(folder: Path) -> Snapshot | None:
         return None
     _, place, told = max(found, key=lambda each: each[0])
     frames = {name: pl.read_ipc(place / f"{name}.arrow") for name in _FRAMES}
-    return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames, place=place)
+    path = place / _DOCS
+    texts = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
+    docs = _docs(frames["states"], texts)
+    return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames, docs=docs, place=place)
 
 
 def kept(place: Path | None, name: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:

@@ -54,13 +54,15 @@ class SnapshotStore:
             return self._store.get(ids, scope)
         snapshot = self._snapshot
         rows = rows_of(snapshot.states_of, snapshot.numbers(ids))
+        rows = rows[self._visible(snapshot.states["sid"].to_numpy()[rows], scope)]
         found = snapshot.states[rows] if len(rows) else snapshot.states.clear()
-        found = found.filter(self._visible(found["sid"].to_numpy(), scope))
-        keys = snapshot.ids["key"].gather(found["nid"])
-        joined = self._joined(found["nid"].to_numpy())
+        numbers = found["nid"].to_numpy()
+        keys, joined = snapshot.ids["key"].gather(numbers), self._joined(numbers)
         return [
             State(record, snapshot.stewards[sid], standing.load(doc), key, together)
-            for record, sid, doc, key, together in zip(found["id"], found["sid"], found["doc"], keys, joined, strict=True)
+            for record, sid, doc, key, together in zip(
+                snapshot.named(numbers), found["sid"], snapshot.docs.of(rows), keys, joined, strict=True
+            )
         ]
 
     def _joined(self, numbers: Numbers) -> list[bool]:
@@ -97,10 +99,13 @@ class SnapshotStore:
     def _edges(self, rows: Numbers) -> list[Edge]:
         """Edges of rows, ascending and each once; `SAME_AS` as it was stated."""
         snapshot = self._snapshot
+        edges = snapshot.edges[rows] if len(rows) else snapshot.edges.clear()
+        ends = zip(*(snapshot.named(edges[end].to_numpy()) for end in ("src", "dst")), strict=True)
+        told = edges.select("type", "sid", "quantity", "unit").iter_rows()
         found = set()
-        for _, code, source, target, sid, quantity, unit, *_ in snapshot.edges[rows].iter_rows() if len(rows) else ():
-            ends = (target, source) if code == SAME_AS_REVERSED else (source, target)
-            found.add(Edge(TYPES[code], *ends, snapshot.stewards[sid], ROLES.get(code), quantity, unit))
+        for (source, target), (code, sid, quantity, unit) in zip(ends, told, strict=True):
+            stated = (target, source) if code == SAME_AS_REVERSED else (source, target)
+            found.add(Edge(TYPES[code], *stated, snapshot.stewards[sid], ROLES.get(code), quantity, unit))
         return sorted(found, key=lambda edge: edge[:4])
 
     def _beside(self, numbers: Numbers, direction: Direction, codes: Collection[int], scope: Scope) -> Numbers:
