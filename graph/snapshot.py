@@ -94,17 +94,17 @@ class Snapshot:
     @cached_property
     def out_of(self) -> Numbers:
         """Where in `edges` the relations out of each id begin; one more at the end."""
-        return _begins(self.edges["src"], len(self.ids))
+        return begins(self.edges["src"], len(self.ids))
 
     @cached_property
     def into_of(self) -> Numbers:
         """Where in `into` the relations into each id begin; one more at the end."""
-        return _begins(self.edges["dst"], len(self.ids))
+        return begins(self.edges["dst"], len(self.ids))
 
     @cached_property
     def states_of(self) -> Numbers:
         """Where in `states` each id begins; one more at the end."""
-        return _begins(self.states["nid"], len(self.ids))
+        return begins(self.states["nid"], len(self.ids))
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -113,8 +113,8 @@ class Snapshot:
         return {**found, "into": self.into["edge"].to_numpy()}
 
 
-def _begins(column: pl.Series, count: int) -> Numbers:
-    """Row at which each of the numbers 0 to `count` begins in a column, were it in ascending order."""
+def begins(column: pl.Series, count: int) -> Numbers:
+    """Row at which each of the numbers 0 to `count` begins in a column, were it in ascending order; one more at the end."""
     return np.concatenate([[0], np.cumsum(np.bincount(column.to_numpy(), minlength=count))])
 
 

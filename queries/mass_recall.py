@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from graph.frames import Frames
 from graph.model import CLASSES
-from graph.snapshot import Numbers, rows_of
+from graph.snapshot import Numbers, begins, rows_of
 from graph.view import View
-from queries.containment import EVER, Window
+from queries.containment import EVER, NEVER, Window
 from queries.recall import AFTER, INTO_PERSON
 from queries.stays import all_borne, all_held
 
@@ -175,34 +175,70 @@ class _Flow:
         holder = pl.when(pl.col("used") & pl.col("into")).then(pl.coalesce("person", "holder")).otherwise("holder")
         state = pl.when("used").then("used_state").otherwise("state")
         found = found.with_columns(holder=holder, state=pl.when("made").then(pl.coalesce("made_state", state)).otherwise(state))
-        order = pl.col("last", "first").fill_null(-(2**62))
+        order = pl.col("last", "first").fill_null(NEVER)
         found = found.with_columns(order).sort("object", "last", "first", "event")
         return found.select("object", "event", "holder", "state", "made", "used")
 
     @property
     def _trails(self) -> pl.DataFrame:
-        """What every event says of every object that it acted on (itself or through what held it), made or took in."""
+        """What events say of objects: of those that made or took in an object all, of those that acted on it the last words.
+
+        What acted on an object counts whatever the root, so of it no word but the last can ever be the last."""
         return self._frames.kept("trails", self._all_trails)
 
     def _all_trails(self) -> pl.DataFrame:
-        frames, no = self._frames, pl.lit(False)
-        made = frames.relations("OUTPUT").select(object="target", event="source", made=pl.lit(True), used=no)
-        used = frames.relations("INPUT_TO").select(object="source", event="target", made=no, used=pl.lit(True))
-        acted = pl.concat([self._subjects, self._borne.select(object="content", event="event")])
-        parts = [made, used, acted.select("object", "event", made=no, used=no)]
-        acts = pl.concat(parts).group_by("object", "event").agg(pl.col("made", "used").any())
-        return self._told(acts)
+        no, making = pl.lit(False), self._makings
+        others = self._last_words(making).select("object", "event", made=no, used=no)
+        return self._told(pl.concat([making, others]))
+
+    @cached_property
+    def _makings(self) -> pl.DataFrame:
+        """`object, event, made, used`: what made or took in each object."""
+        frames, no, yes = self._frames, pl.lit(False), pl.lit(True)
+        made = frames.relations("OUTPUT").select(object="target", event="source", made=yes, used=no)
+        used = frames.relations("INPUT_TO").select(object="source", event="target", made=no, used=yes)
+        return pl.concat([made, used]).group_by("object", "event").agg(pl.col("made", "used").any())
+
+    @property
+    def _alone(self) -> pl.DataFrame:
+        """`object, event`: what acted on each object itself without making it or taking it in."""
+        pairs = ["object", "event"]
+        return self._frames.kept("alone", lambda: self._subjects.join(self._makings, on=pairs, how="anti").sort(pairs))
+
+    def _last_words(self, making: pl.DataFrame) -> pl.DataFrame:
+        """`object, event`: of what only acted on an object, the last that tells who has it, and the last that tells its state."""
+        size = len(self._frames)
+        makes = np.zeros(size, np.bool_)
+        makes[making["event"].to_numpy()] = True
+        through = self._borne.select("event", object="content").filter(pl.Series(makes[self._borne["event"].to_numpy()]))
+        not_alone = through.join(making, on=["object", "event"], how="semi").unique()
+        acted = [self._alone, self._borne.select("event", object="content")]
+        if len(not_alone):
+            acted[1] = acted[1].join(not_alone, on=["object", "event"], how="anti")
+        events = self._events.sort(pl.col("last", "first").fill_null(NEVER), "event")
+        found = []
+        for says in ("holder", "state"):
+            speaking = events.filter(pl.col(says).is_not_null())["event"].to_numpy()
+            turn, last = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
+            turn[speaking] = np.arange(len(speaking), dtype=np.int32)
+            for pairs in acted:
+                np.maximum.at(last, pairs["object"].to_numpy(), turn[pairs["event"].to_numpy()])
+            told = np.flatnonzero(last >= 0).astype(np.uint32)
+            found.append(pl.DataFrame({"object": told, "event": speaking[last[told]]}))
+        return pl.concat(found).unique()
 
     @cached_property
     def _columns(self) -> dict[str, NDArray[Any]]:
-        """The columns of `_trails` and `_borne` that recalls choose rows by."""
-        trails, borne_ = self._trails, self._borne
-        found = {name: trails[name].to_numpy() for name in ("object", "event")}
+        """The columns that recalls choose rows by: of `_trails`, of `_alone` (`subject`, `act`), of `_borne`, and where in that
+        the rows of each content begin."""
+        trails, alone, borne_ = self._trails, self._alone, self._borne
         return {
-            **found,
+            **{name: trails[name].to_numpy() for name in ("object", "event")},
             "making": (trails["made"] | trails["used"]).to_numpy(),
-            "content": borne_["content"].to_numpy(),
+            "subject": alone["object"].to_numpy(),
+            "act": alone["event"].to_numpy(),
             "borne": borne_["event"].to_numpy(),
+            "borne_of": begins(borne_["content"], len(self._frames)),
         }
 
     # -- the answer
@@ -230,12 +266,12 @@ class _Flow:
         first, last = self._frames.of("object")
         here = walked[columns["object"]] & (~columns["making"] | walked[columns["event"]])
         here &= (columns["object"] >= first) & (columns["object"] < last)
-        included[columns["event"][here]] = True
-        carried = self._borne.filter(pl.Series(walked[columns["content"]]))
+        included[columns["act"][walked[columns["subject"]]]] = True
+        borne_ = rows_of(columns["borne_of"], np.flatnonzero(walked))
+        included[columns["borne"][borne_]] = True
         containers = self._held.filter(pl.Series(walked[self._held["content"].to_numpy()]))["container"].unique()
         included[containers.to_numpy()] = True
-        included[carried["event"].to_numpy()] = True
-        beside = self._told(self._of_containers(containers.filter(~pl.Series(walked[containers.to_numpy()])), carried, included))
+        beside = self._told(self._of_containers(containers.filter(~pl.Series(walked[containers.to_numpy()])), borne_, included))
         trail = pl.concat([self._trails.filter(pl.Series(here)), beside])
         word = [pl.col(name).drop_nulls().last() for name in ("holder", "state")]
         told = trail.group_by("object", maintain_order=True).agg(word).rename({"object": "record"})
@@ -245,12 +281,13 @@ class _Flow:
         found = rows.with_columns(id=self._frames.ids(numbers), key=self._frames.keys(numbers), status=state)
         return found.select("id", "key", "kind", "type", custodian=self._ids(found["holder"]), status="status")
 
-    def _of_containers(self, containers: pl.Series, carried: pl.DataFrame, included: Mask) -> pl.DataFrame:
+    def _of_containers(self, containers: pl.Series, borne_: Numbers, included: Mask) -> pl.DataFrame:
         """What acted on containers that are not walked while they held what is, and what made them or took them in."""
         trails, columns = self._trails, self._columns
         own = trails.filter(
             pl.Series(columns["making"] & included[columns["event"]]) & pl.col("object").is_in(containers.implode())
         )
+        carried = self._borne.select("container", "event")[borne_].unique()
         borne_by = carried.filter(pl.col("container").is_in(containers.implode()))
         no = pl.lit(False)
         parts = [
