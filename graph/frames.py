@@ -130,8 +130,8 @@ class Frames:
         columns = _Columns(model.CLASS)
         names = [name for n, info in model.model_fields.items() if (name := info.alias or n) in columns.names]
         moments = [f"{name}_{end}" for name in model.INSTANTS for end in ("first", "last")]
-        shown = self.of_class(model.CLASS)
-        return shown.filter(pl.col("kind") == kind).select("record", "id", *names, *moments)
+        shown = self.of_class(model.CLASS).lazy().filter(pl.col("kind") == kind).select("record", "id", *names, *moments)
+        return self.kept(f"kind-{kind}", shown.collect)
 
     def of_class(self, cls: str) -> pl.DataFrame:
         """All records of a class that anybody says something of: as `shown`, with `kind` and the columns of all its kinds."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from graph.errors import InvalidDefinition, TraceError
@@ -57,9 +58,9 @@ class Holding:
         stays = self._reaching.stays.filter(pl.col("container") == container)
         stays = stays.with_columns(event=pl.coalesce("opened_by", "closed_by"))
         begun = pl.when(pl.col("start") > NEVER).then("start").otherwise("end")
-        told = stays.join(self._reaching.happened.select("event", "known"), on="event", how="left")
-        since = pl.max_horizontal(begun, pl.col("known").fill_null(FOREVER)) if self._at_index else begun
-        return told.select(record="content", since=since)
+        known = pl.Series(self._reaching.happened[1]).gather(stays["event"]).fill_null(FOREVER)
+        since = pl.max_horizontal(begun, known) if self._at_index else begun
+        return stays.select(record="content", since=since)
 
     # -- events, which reach all that they acted on
 
@@ -96,12 +97,14 @@ class Holding:
 
     def _by_events(self, events: pl.DataFrame) -> pl.DataFrame:
         """Events of which something holds `since`, and all that they acted on, since they had begun and been recorded too."""
-        begun = self._reaching.happened.rename({"event": "record"})
-        parts = ["since", "begun", "known"] if self._at_index else ["since", "begun"]
-        found = events.join(begun, on="record").select("record", "begun", since=pl.max_horizontal(parts))
-        dated = found.filter(pl.col("begun") > NEVER).select("since", event="record")
-        touched = self._reaching.happened_to.join(dated, on="event").select(record="object", since="since")
-        return pl.concat([found.select("record", "since"), touched])
+        numbers, since = events["record"].to_numpy(), events["since"].to_numpy()
+        begun, known = (moments[numbers] for moments in self._reaching.happened)
+        since = np.maximum(np.maximum(since, begun), known) if self._at_index else np.maximum(since, begun)
+        dated = np.flatnonzero(begun > NEVER)
+        at, objects = self._reaching.subjects(events["record"][dated])
+        own = ~self._reaching.lots[objects]
+        told = np.concatenate([numbers, objects[own].astype(np.uint32)]), np.concatenate([since, since[dated][at][own]])
+        return pl.DataFrame(dict(zip(("record", "since"), told, strict=True)))
 
     # -- what is meant, and when it was stated
 

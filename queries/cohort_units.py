@@ -7,6 +7,7 @@ import polars as pl
 from graph.frames import Frames
 from queries.cohort_definition import Definition
 from queries.cohort_paths import matching
+from queries.handoffs import episodes
 from queries.reaching import Reaching
 
 
@@ -49,7 +50,7 @@ class Units:
             return dated.join(reaching.acts.select("event", unit="object"), on="event").select("event", "index", "unit")
         if self._definition.unit == "person":
             return dated.join(_people(frames), on="event").select("event", "index", unit="person")
-        return _with_episode(frames, reaching, dated).drop_nulls("episode").select("event", "index", unit="episode")
+        return _with_episode(frames, dated).drop_nulls("episode").select("event", "index", unit="episode")
 
     def _with_people(self, units: pl.DataFrame) -> pl.DataFrame:
         """The units with the person and the episode they are of, where there is one."""
@@ -63,7 +64,7 @@ class Units:
             found = units.with_columns(episode=pl.col("event"))
         else:
             own = frames.shown("Step").select("for_episode", event="record")
-            found = _with_episode(frames, self._reaching, units.join(own, on="event", how="left", maintain_order="left"))
+            found = _with_episode(frames, units.join(own, on="event", how="left", maintain_order="left"))
         if unit == "episode":
             found = found.with_columns(episode=pl.col("unit"))
         given = _people(frames).sort("event", "given", "person", descending=[False, True, False])
@@ -83,10 +84,7 @@ def _people(frames: Frames) -> pl.DataFrame:
     return pl.concat([given, gave]).filter(pl.col("person").is_between(first, last - 1))
 
 
-def _with_episode(frames: Frames, reaching: Reaching, events: pl.DataFrame) -> pl.DataFrame:
+def _with_episode(frames: Frames, events: pl.DataFrame) -> pl.DataFrame:
     """`events` with `episode`: the order they say they belong to, else that of all they acted on, if it is one."""
-    served = frames.of_class("object").select(object="record", served="for_episode").drop_nulls()
-    of_objects = reaching.acts.join(served, on="object").group_by("event").agg(pl.col("served").unique())
-    one = of_objects.filter(pl.col("served").list.len() == 1).select("event", served=pl.col("served").list.first())
-    told = events.join(one, on="event", how="left", maintain_order="left")
+    told = events.join(episodes(frames), on="event", how="left", maintain_order="left")
     return told.with_columns(episode=pl.coalesce("for_episode", "served")).drop("for_episode", "served")

@@ -11,15 +11,18 @@ from statistics import NormalDist
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import polars as pl
 
 from graph.frames import Frames
 from graph.view import View
 from queries.containment import EVER, Window
+from queries.grouped import Grouped
 from queries.stays import all_borne
 
 BY = ("period", "product", "preservation", "carrier")
 SECOND = 1_000_000
+_ORDER = ("giver", "taker", "wait_s", "event")
 HOUR = 3600
 COLLECTION = ("collection", "leukapheresis", "apheresis", "donation", "procurement")
 INFUSION = ("infusion", "transplantation", "administration", "administering")
@@ -58,8 +61,8 @@ class Waits:
     """Handoffs or legs one by one (`each`), as a viewer sees them, and tables made of them.
 
     `each`: `giver, taker, start, end, wait_s, open, late, failed, preservation, carrier, product, journey`, of a handoff with
-    its number `event`, of a leg with those of its two events, `event` and `next`. Departments, carriers and journeys
-    (episodes) are numbers of records in `frames`."""
+    its number `event`, of a leg with those of its two events, `event` and `next`; in order of giver, taker and wait.
+    Departments, carriers and journeys (episodes) are numbers of records in `frames`."""
 
     frames: Frames
     each: pl.DataFrame
@@ -70,32 +73,34 @@ class Waits:
         `count, open, wait_p50_s, wait_p90_s, wait_p99_s, wait_mean_s` (seconds; percentiles linear, of what has ended),
         `hours` (their sum), `negative` (waits below zero, kept), `late, failed, failed_low, failed_high` (Wilson interval,
         95 %), `journeys`."""
-        wait = pl.col("wait_s")
         keys = ["giver", "taker", *by]
-        rows = (
-            self._by_month()
-            .group_by(keys)
-            .agg(
-                pl.len().alias("count"),
-                pl.col("open").sum(),
-                *(wait.quantile(share / 100, "linear").alias(f"wait_p{share}_s") for share in (50, 90, 99)),
-                wait.mean().alias("wait_mean_s"),
-                (wait.sum() / HOUR).alias("hours"),
-                (wait < 0).sum().alias("negative"),
-                pl.col("late").sum(),
-                pl.col("failed").sum(),
-                pl.col("journey").drop_nulls().n_unique().alias("journeys"),
-            )
-        )
-        return rows.with_columns(*_wilson("failed", "count")).sort("hours", *keys, descending=[True, *(False for _ in keys)])
+        rows = self._told_apart(by)
+        groups, waits = Grouped(rows, keys), rows["wait_s"]
+        ended, seconds = groups.sums(waits.is_not_null()), groups.sums(waits)
+        told = groups.keys.with_columns(
+            pl.Series("count", groups.sizes),
+            pl.Series("open", groups.sums(rows["open"])),
+            *(pl.Series(f"wait_p{share}_s", groups.quantiles(waits, share / 100)) for share in (50, 90, 99)),
+            pl.Series("wait_mean_s", seconds / np.where(ended > 0, ended, np.nan)),
+            pl.Series("hours", seconds / HOUR),
+            pl.Series("negative", groups.sums(waits < 0)),
+            pl.Series("late", groups.sums(rows["late"])),
+            pl.Series("failed", groups.sums(rows["failed"])),
+            pl.Series("journeys", groups.distinct(rows["journey"])),
+        ).with_columns(pl.col(pl.Float64).fill_nan(None))
+        return told.with_columns(*_wilson("failed", "count")).sort("hours", *keys, descending=[True, *(False for _ in keys)])
 
     def behind(self, row: Mapping[str, Any], by: Sequence[str] = ()) -> pl.DataFrame:
         """Those that a row of `table(by)` counts, what has not ended first, then the longest wait first."""
         same = [pl.col(key).eq_missing(row[key]) for key in ("giver", "taker", *by)]
-        return self._by_month().filter(same).sort("wait_s", "event", descending=[True, False], nulls_last=False)
+        return self._told_apart(by).filter(same).sort("wait_s", "event", descending=[True, False], nulls_last=False)
 
-    def _by_month(self) -> pl.DataFrame:
-        return self.each.with_columns(pl.from_epoch("start", time_unit="us").dt.strftime("%Y-%m").alias("period"))
+    def _told_apart(self, by: Sequence[str]) -> pl.DataFrame:
+        """`each` with the month where it is asked for, in order of giver, taker, `by` and wait."""
+        rows = self.each
+        if "period" in by:
+            rows = rows.with_columns(pl.from_epoch("start", time_unit="us").dt.strftime("%Y-%m").alias("period"))
+        return rows.sort(*_ORDER[:2], *by, *_ORDER[2:], nulls_last=True) if by else rows
 
     @cached_property
     def bottlenecks(self) -> Bottlenecks:
@@ -182,7 +187,7 @@ def _handoffs(frames: Frames) -> pl.DataFrame:
         carrier="carried_by",
         own="for_episode",
     )
-    return _with_journeys(frames, each, acted)
+    return _with_journeys(frames, each)
 
 
 def _discarded(frames: Frames, acted: pl.DataFrame) -> pl.Series:
@@ -239,7 +244,7 @@ def _legs(frames: Frames) -> pl.DataFrame:
         carrier="carrier",
         own="own",
     )
-    return _with_journeys(frames, each, acted)
+    return _with_journeys(frames, each)
 
 
 # -- of both
@@ -263,20 +268,28 @@ def _acts(frames: Frames) -> pl.DataFrame:
     return found.sort("object", "event")
 
 
-def _with_journeys(frames: Frames, each: pl.DataFrame, acted: pl.DataFrame) -> pl.DataFrame:
-    """`each` with `journey` in place of `own`, and `product`: of events that tell no episode, that of all they acted on, if one."""
+def episodes(frames: Frames) -> pl.DataFrame:
+    """`event, served`: the episode of all that an event acted on, where it is one; ascending by `event`."""
+    return frames.kept("served", lambda: _episodes(frames))
+
+
+def _episodes(frames: Frames) -> pl.DataFrame:
     served = frames.of_class("object").select(object="record", served="for_episode").drop_nulls()
-    found = acted.join(served, on="object").group_by("event").agg(pl.col("served").unique())
-    one = found.filter(pl.col("served").list.len() == 1).select("event", served=pl.col("served").list.first())
+    found = acts(frames).select("event", "object").join(served, on="object").group_by("event")
+    told = found.agg(pl.col("served").min(), most=pl.col("served").max())
+    return told.filter(pl.col("served") == pl.col("most")).select("event", "served").sort("event")
+
+
+def _with_journeys(frames: Frames, each: pl.DataFrame) -> pl.DataFrame:
+    """`each` with `journey` in place of `own`, and `product`: of events that tell no episode, that of all they acted on, if one."""
     therapy = frames.shown("Episode").select(journey="record", product="therapy")
     journey = pl.coalesce("own", "served").alias("journey")
-    return (
-        each.join(one, on="event", how="left").with_columns(journey).drop("own", "served").join(therapy, on="journey", how="left")
-    )
+    told = each.join(episodes(frames), on="event", how="left").with_columns(journey).drop("own", "served")
+    return told.join(therapy, on="journey", how="left").sort(_ORDER, nulls_last=True)
 
 
 def _only(each: pl.DataFrame, only: Filter) -> pl.DataFrame:
-    rows = each.sort("event")
+    rows = each
     if only.period != EVER:
         rows = rows.filter((pl.col("start") >= only.period.start) & (pl.col("start") < only.period.end))
     for name in ("product", "preservation"):

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graph.frames import Frames
-from graph.snapshot import Numbers, rows_of
+from graph.snapshot import Numbers, begins, rows_of
 from queries.containment import NEVER
 from queries.handoffs import LOTS, acts
 from queries.stays import all_borne, all_held
@@ -43,18 +43,17 @@ class Reaching:
     @cached_property
     def _columns(self) -> tuple[Numbers, Numbers]:
         """Where the relations out of each number begin, and their targets."""
-        begins: Numbers = np.searchsorted(self.edges["source"].to_numpy(), np.arange(len(self.frames) + 1))
-        return begins, self.edges["target"].to_numpy().astype(np.int64)
+        return begins(self.edges["source"], len(self.frames)), self.edges["target"].to_numpy().astype(np.int64)
 
     def spread(self, holds: pl.DataFrame) -> Moments:
         """Since when each record has in its lineage what `holds` (`record, since`) tells of; `FOREVER` where never."""
-        begins, target = self._columns
+        begin, target = self._columns
         since: Moments = np.full(len(self.frames), FOREVER, np.int64)
         np.minimum.at(since, holds["record"].to_numpy().astype(np.int64), holds["since"].to_numpy())
         frontier = np.flatnonzero(since < FOREVER)
         while len(frontier):
-            rows = rows_of(begins, frontier)
-            carried = np.repeat(since[frontier], begins[frontier + 1] - begins[frontier])
+            rows = rows_of(begin, frontier)
+            carried = np.repeat(since[frontier], begin[frontier + 1] - begin[frontier])
             better = carried < since[target[rows]]
             ends = target[rows][better]
             np.minimum.at(since, ends, carried[better])
@@ -64,44 +63,50 @@ class Reaching:
     def of_events(self, since: Moments, events: pl.Series) -> pl.Series:
         """Since when the lineage of each event has it: its own, and that of what it acted on."""
         own: Moments = since[events.to_numpy()]
-        subjects = self.subjects(events)
-        np.minimum.at(own, subjects["at"].to_numpy(), since[subjects["object"].to_numpy()])
+        at, objects = self.subjects(events)
+        np.minimum.at(own, at, since[objects])
         return pl.Series(own)
 
-    def subjects(self, events: pl.Series) -> pl.DataFrame:
-        """`at, object`: what the event at each place of `events` acted on."""
-        at = pl.DataFrame({"event": events}).with_row_index("at")
-        return at.join(self.acted, on="event").select("at", "object")
-
-    # -- what acted
+    def subjects(self, events: pl.Series) -> tuple[Numbers, Numbers]:
+        """`(at, object)`: what the event at each place of `events` acted on."""
+        begin, objects = self._acted
+        numbers = events.to_numpy().astype(np.int64)
+        at: Numbers = np.repeat(np.arange(len(numbers)), begin[numbers + 1] - begin[numbers])
+        return at, objects[rows_of(begin, numbers)].astype(np.int64)
 
     @cached_property
     def acts(self) -> pl.DataFrame:
         """`object, event, first, last`: what made, took in or acted on each object; see `queries.handoffs.acts`."""
         return acts(self.frames)
 
-    @property
-    def acted(self) -> pl.DataFrame:
-        """`object, event`: what acted on each object without making another, itself or through what held it."""
-        return self.frames.kept("acted", self._acted)
+    @cached_property
+    def _acted(self) -> tuple[Numbers, NDArray[np.uint32]]:
+        """Where what each event acted on begins, without making another: itself or through what held it; and that."""
+        acted = self.frames.kept("acted", self._all_acted)
+        return begins(acted["event"], len(self.frames)), acted["object"].to_numpy()
 
-    def _acted(self) -> pl.DataFrame:
+    def _all_acted(self) -> pl.DataFrame:
         direct = self.frames.relations("SUBJECT_OF").select(object="source", event="target")
         borne_by = all_borne(self.frames).select(object="content", event="event")
-        return pl.concat([direct, borne_by]).unique().sort("object", "event")
+        return pl.concat([direct, borne_by]).unique().sort("event", "object")
 
     @cached_property
-    def happened_to(self) -> pl.DataFrame:
-        """`acted`, but for lots: what happened to a lot happened to many units, most of them not in this lineage."""
-        lots = self.frames.of_class("object").filter(pl.col("type").is_in(LOTS))["record"]
-        return self.acted.filter(~pl.col("object").is_in(lots.implode()))
+    def lots(self) -> NDArray[np.bool_]:
+        """Which records are lots: what happened to a lot happened to many units, most of them not in this lineage."""
+        found = np.zeros(len(self.frames), np.bool_)
+        found[self.frames.of_class("object").filter(pl.col("type").is_in(LOTS))["record"].to_numpy()] = True
+        return found
 
     @cached_property
-    def happened(self) -> pl.DataFrame:
-        """`event, begun, known`: when an event had begun (`NEVER` where it has no time), and when it was first recorded."""
-        known = self.frames.recorded.of_class("event").rename({"record": "event", "rank": "known"})
-        told = known.join(self.frames.spans.rename({"record": "event"}), on="event", how="left")
-        return told.select("event", "known", begun=pl.col("first").fill_null(NEVER))
+    def happened(self) -> tuple[Moments, Moments]:
+        """`(begun, known)` by record: when an event had begun (`NEVER` where it has no time), and when it was first recorded
+        (`FOREVER` where it never was)."""
+        begun = np.full(len(self.frames), NEVER, np.int64)
+        known = np.full(len(self.frames), FOREVER, np.int64)
+        spans, told = self.frames.spans, self.frames.recorded.of_class("event")
+        begun[spans["record"].to_numpy()] = spans["first"].to_numpy()
+        known[told["record"].to_numpy()] = told["rank"].to_numpy()
+        return begun, known
 
     @cached_property
     def stays(self) -> pl.DataFrame:
@@ -112,16 +117,26 @@ class Reaching:
 
     def below(self, subjects: pl.Series, events: pl.Series) -> pl.DataFrame:
         """`subject, event`: which of `events` have which of `subjects` in their lineage."""
-        of_events = self.acted.filter(pl.col("event").is_in(subjects.implode())).select(subject="event", node="object")
-        pairs = pl.concat([pl.DataFrame({"subject": subjects, "node": subjects}), of_events]).unique()
-        found, edges = pairs, self.edges.rename({"source": "node"})
+        begin, target = self._columns
+        at, objects = self.subjects(subjects)
+        own = subjects.to_numpy().astype(np.int64)
+        pairs = np.unique(np.concatenate([own << 32 | own, own[at] << 32 | objects]))
+        found = [pairs]
         while len(pairs):
-            step = pairs.join(edges, on="node").select("subject", node="target").unique()
-            pairs = step.join(found, on=["subject", "node"], how="anti")
-            found = pl.concat([found, pairs])
-        acted = self.acted.filter(pl.col("event").is_in(events.implode())).select("event", node="object")
-        nodes = pl.concat([pl.DataFrame({"event": events, "node": events}), acted]).unique()
-        return found.join(nodes, on="node").select("subject", "event").unique().sort("subject", "event")
+            subject, node = pairs >> 32, pairs & 0xFFFFFFFF
+            again = np.repeat(subject, begin[node + 1] - begin[node])
+            pairs = np.setdiff1d(again << 32 | target[rows_of(begin, node)], np.concatenate(found))
+            found.append(pairs)
+        at, objects = self.subjects(events)
+        met = pl.concat(
+            [
+                events.to_frame("event").with_columns(node=events),
+                pl.DataFrame({"event": events[at], "node": objects.astype(np.uint32)}),
+            ]
+        )
+        every = np.concatenate(found)
+        walked = pl.DataFrame({"subject": (every >> 32).astype(np.uint32), "node": (every & 0xFFFFFFFF).astype(np.uint32)})
+        return walked.join(met.unique(), on="node").select("subject", "event").unique().sort("subject", "event")
 
 
 _OF_FRAMES: WeakKeyDictionary[Frames, Reaching] = WeakKeyDictionary()

@@ -1,0 +1,56 @@
+"""Sums and quantiles of rows by group, where the rows of a group lie together: one pass over arrays, nothing is hashed."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from graph.snapshot import Numbers
+
+Floats = NDArray[np.float64]
+
+
+class Grouped:
+    """`rows` by `keys`, in which they are sorted."""
+
+    def __init__(self, rows: pl.DataFrame, keys: Sequence[str]) -> None:
+        self._rows = rows
+        changes = rows.select(pl.any_horizontal(pl.col(key).ne_missing(pl.col(key).shift()) for key in keys))
+        begins = changes.to_series().to_numpy().copy()
+        begins[:1] = True
+        self._begins: Numbers = np.flatnonzero(begins)
+        self.keys = rows.select(keys)[self._begins]
+
+    @cached_property
+    def sizes(self) -> Numbers:
+        """How many rows each group has."""
+        return np.diff(self._begins, append=len(self._rows))
+
+    def sums(self, column: pl.Series) -> NDArray[np.int64 | np.float64]:
+        """The sum of a column in each group; null counts as nothing."""
+        values = column.fill_null(0).cast(pl.Float64 if column.dtype.is_float() else pl.Int64).to_numpy()
+        found: NDArray[np.int64 | np.float64] = np.add.reduceat(values, self._begins) if len(values) else values
+        return found
+
+    def quantiles(self, column: pl.Series, share: float) -> Floats:
+        """A linear quantile of a column that ascends in each group, null last; NaN where a group has no value."""
+        counts = self.sums(column.is_not_null()).astype(np.int64)
+        if not len(column):
+            return np.empty(0)
+        values = column.fill_null(float("nan")).to_numpy()
+        place = np.maximum(counts - 1, 0) * share
+        below = place.astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(counts - 1, 0))
+        low, high = values[self._begins + below], values[self._begins + above]
+        found: Floats = low + (high - low) * (place - below)
+        return found
+
+    def distinct(self, column: pl.Series) -> Numbers:
+        """How many different values of a column of numbers each group has, null left out."""
+        values, group = column.fill_null(0).to_numpy().astype(np.int64), np.repeat(np.arange(len(self.sizes)), self.sizes)
+        width = int(values.max(initial=0)) + 1
+        told = np.sort((group * width + values)[column.is_not_null().to_numpy()])
+        different = told[np.flatnonzero(np.diff(told, prepend=-1))] // width
+        return np.bincount(different, minlength=len(self.sizes))
