@@ -7,7 +7,7 @@ whose rules for ranks are not repeated here.
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,7 @@ from graph.snapshot import Numbers, Snapshot, kept
 if TYPE_CHECKING:
     from graph.recorded import Recorded
 
+T = TypeVar("T")
 Assembled = Callable[[Collection[str]], dict[str, Record]]
 Told = Callable[[Collection[str]], list[tuple[str, str, Mapping[str, Any], int]]]
 Answering = Callable[[set[str]], Parties]
@@ -44,12 +45,20 @@ class Frames:
         self._viewer = "all" if stewards is None else sha256("\n".join(sorted(stewards)).encode()).hexdigest()[:16]
         self._made: dict[str, pl.DataFrame] = {}
         self._said: dict[str, pl.DataFrame] = {}
+        self._worked_out: dict[Callable[[Frames], Any], Any] = {}
 
     def kept(self, name: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """What `make` gives of this viewer's graph: made once, and kept beside the snapshot where that is kept."""
         if name not in self._made:
             self._made[name] = kept(self._snapshot.place, f"{name}-{self._viewer}", make)
         return self._made[name]
+
+    def once(self, make: "Callable[[Frames], T]") -> T:
+        """What `make` works out of these frames: once, and for as long as they are."""
+        if make not in self._worked_out:
+            self._worked_out[make] = make(self)
+        found: T = self._worked_out[make]
+        return found
 
     # -- ids
 

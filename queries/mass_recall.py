@@ -8,7 +8,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
@@ -53,7 +52,7 @@ class MassRecall:
 def recall_all(view: View, roots: Collection[str], *, period: Window = EVER) -> MassRecall:
     """Everything down of records given by id, with present custodian and status; no limit but the View's deadline."""
     frames = view.frames
-    flow = _OF_FRAMES.setdefault(frames, _Flow(frames))
+    flow = frames.once(_Flow)
     walked = flow.walked(np.unique([frames.number(root) for root in roots]), period)
     view.deadline.check()
     return MassRecall(tuple(sorted(roots)), flow.answer(walked))
@@ -300,6 +299,3 @@ class _Flow:
         if not len(numbers):
             return pl.Series([], dtype=pl.String)
         return pl.select(pl.when(numbers.is_not_null()).then(self._frames.ids(numbers.fill_null(0).to_numpy()))).to_series()
-
-
-_OF_FRAMES: WeakKeyDictionary[Frames, _Flow] = WeakKeyDictionary()

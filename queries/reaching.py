@@ -5,7 +5,6 @@ pass answers for all, where a walk up from each would meet a shared lot as often
 """
 
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
@@ -139,9 +138,6 @@ class Reaching:
         return walked.join(met.unique(), on="node").select("subject", "event").unique().sort("subject", "event")
 
 
-_OF_FRAMES: WeakKeyDictionary[Frames, Reaching] = WeakKeyDictionary()
-
-
 def reaching(frames: Frames) -> Reaching:
     """The genealogy of these frames, made once."""
-    return _OF_FRAMES.setdefault(frames, Reaching(frames))
+    return frames.once(Reaching)

@@ -1,7 +1,9 @@
 """The frames of a graph show of every record what the View shows of it, to every viewer."""
 
+import gc
 from pathlib import Path
 from typing import Any
+from weakref import ref as weak
 
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -10,7 +12,10 @@ from graph.model import MODELS, RELATIONS, refs
 from graph.sqlite_store import SqliteStore
 from graph.view import View, view
 from loaders.pipeline import Options, load
-from tests.networks import Network, at, ids_of, land, networks
+from queries.cohort_definition import parsed
+from queries.cohorts import cohort
+from queries.mass_recall import recall_all
+from tests.networks import Network, at, ids_of, land, networks, rid
 
 
 def shown(seen: View, kind: str) -> dict[str, dict[str, Any]]:
@@ -106,4 +111,20 @@ def test_as_of_a_commit_they_show_what_was_known_then() -> None:
     then, now = view(store, as_of=1), view(store)
     assert sorted(then.frames.shown("Step")["status"].to_list(), key=str) == [None, "in_progress"]
     assert sorted(now.frames.shown("Step")["status"].to_list(), key=str) == [None, None, "completed"]
+    store.close()
+
+
+def test_they_go_with_their_view_and_so_does_all_that_queries_worked_out() -> None:
+    net = Network()
+    net.step("S1", 1, ["object/A"], ["object/B"], type="infusion")
+    store = SqliteStore(":memory:")
+    land(store, net.claims)
+    seen = view(store)
+    recall_all(seen, [rid("object", "A")])
+    path = "{include: made, path: {step: {type: [infusion]}}}"
+    cohort(seen, parsed(f"{{name: c, unit: episode, index: {{step: [infusion]}}, rules: [{path}]}}"))
+    frames = weak(seen.frames)
+    del seen
+    gc.collect()
+    assert frames() is None
     store.close()
