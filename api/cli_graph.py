@@ -173,12 +173,15 @@ def _head_told(head: Commit | None, lead: str, json: bool) -> int:
     return 0
 
 
-def rebuild(graph: Graph = None, json: Json = False) -> int:
-    """Compute what stands again from the log of claims alone."""
+def rebuild(cache: Cache = None, graph: Graph = None, json: Json = False) -> int:
+    """Compute what stands again from the log of claims alone, and forget the snapshots of what stood."""
+    from graph import snapshot
+
     store = settings.open_store(graph)
     try:
         with progress("rebuilding", "claims", json) as advance:
             store.rebuild(advance)
+        snapshot.forget(store, cache or settings.cache(graph))
         head = store.head()
     finally:
         store.close()

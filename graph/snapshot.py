@@ -4,11 +4,14 @@ Ids are sorted and numbered; relations lie in two orders (CSR: by source, by tar
 A snapshot holds everybody's word, so its folder is private; who may see what is judged by the View over it.
 """
 
+import os
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
+from time import time
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +29,10 @@ FORMAT = 2
 _SLICE = 5_000
 _DOCS = "docs.json"
 _FRAMES = ("ids", "states", "edges", "into", "labels")
+_ABANDONED = 86_400
+"""Seconds after which what nobody finished is thrown away."""
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What reading a damaged file, or one that somebody just removed, may raise."""
 
 _IDS = {"id": pl.String, "key": pl.String}
 _STATES = {"nid": pl.UInt32, "sid": pl.UInt16, "doc": pl.Binary}
@@ -136,7 +143,8 @@ def take(store: Store, commit: Commit | None, before: Snapshot | None = None) ->
     What changed is what claims were made of: nothing stands otherwise than by a claim under its id."""
     if before is not None and before.commit == commit:
         return before
-    since = _since(store, commit, before)
+    told = before.commit if before else None
+    since = told.number if told and commit and _leads_to(store, told, commit) else 0
     before = before if since else None
     touched, names = set[str](), dict[str, str | None]()
     until = commit.number if commit else 0
@@ -157,12 +165,9 @@ def take(store: Store, commit: Commit | None, before: Snapshot | None = None) ->
     return _joined(commit, stewards, ids, before, touched, fresh)
 
 
-def _since(store: Store, commit: Commit | None, before: Snapshot | None) -> int:
-    """The number of the commit up to which `before` tells the same; 0 where it is of another graph or of a later commit."""
-    told = before.commit if before else None
-    if told is None or commit is None or told.number > commit.number or store.commit(told.number) != told:
-        return 0
-    return told.number
+def _leads_to(store: Store, earlier: Commit, commit: Commit) -> bool:
+    """Whether a commit of somewhere is one of this store, at or before another."""
+    return earlier.number <= commit.number and store.commit(earlier.number) == earlier
 
 
 class _Columns:
@@ -239,73 +244,118 @@ def _docs(states: pl.DataFrame, texts: NDArray[np.uint8]) -> Docs:
 
 
 def save(snapshot: Snapshot, folder: Path) -> None:
-    """Write a snapshot of a commit into `folder`, which only its owner can read, in place of earlier ones."""
+    """Write a snapshot of a commit into `folder`, which only its owner can read, in place of earlier ones.
+
+    It gets its name when all of it is on the disk, so that others who read or write there never meet a part of it."""
     commit = snapshot.commit
     if commit is None:
         return
     for private in (folder.parent, folder):
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
-    coming, made = folder / f".{uuid4().hex}", folder / f"{commit.number}-{commit.digest[:16]}"
+    coming, made = folder / f".{uuid4().hex}", folder / f"{commit.number}-{commit.hash[:16]}"
     coming.mkdir(mode=0o700)
     for name in _FRAMES:
-        path = coming / f"{name}.arrow"
-        getattr(snapshot, name).write_ipc(path, compression="uncompressed")
-        path.chmod(0o600)
+        _write(getattr(snapshot, name), coming / f"{name}.arrow")
     docs = coming / _DOCS
     docs.touch(mode=0o600)
-    snapshot.docs.texts.tofile(docs)
+    with docs.open("wb") as file:
+        snapshot.docs.texts.tofile(file)
+        os.fsync(file.fileno())
     told = {"format": FORMAT, "commit": commit.__dict__, "stewards": snapshot.stewards}
     listing = coming / "snapshot.json"
     listing.touch(mode=0o600)
     listing.write_bytes(orjson.dumps(told))
-    if made.exists():
-        rmtree(coming)
-    else:
-        coming.rename(made)
+    _named(coming, made)
     for other in folder.iterdir():
-        if other != made:
+        if other != made and _superseded(other, commit.number):
             rmtree(other, ignore_errors=True)
 
 
-def saved(folder: Path) -> Snapshot | None:
-    """The snapshot in `folder`, memory-mapped; None where there is none that this version can read."""
-    found = []
-    for path in folder.glob("*/snapshot.json"):
-        told = orjson.loads(path.read_bytes())
-        if told.get("format") == FORMAT:
-            found.append((told["commit"]["number"], path.parent, told))
-    if not found:
+def _named(coming: Path, made: Path) -> None:
+    """Give a finished folder its name; one that has it already is kept if it can be read."""
+    if made.exists() and _opened(made) is None:
+        rmtree(made, ignore_errors=True)
+    # another may be there first: then what it wrote is the same
+    with suppress(OSError):
+        coming.rename(made)
+    rmtree(coming, ignore_errors=True)
+
+
+def _superseded(path: Path, number: int) -> bool:
+    """Whether a folder is of an earlier commit, or the rest of a process that was killed long ago."""
+    try:
+        return int(path.name.partition("-")[0]) <= number if path.name[0] != "." else path.stat().st_mtime < time() - _ABANDONED
+    except (ValueError, OSError):
+        return False
+
+
+def saved(folder: Path, fits: Callable[[Commit], bool]) -> Snapshot | None:
+    """The newest snapshot in `folder` of a commit that `fits`, memory-mapped; None where none can be read."""
+    found = [snapshot for path in folder.glob("[!.]*") if (snapshot := _opened(path)) and snapshot.commit and fits(snapshot.commit)]
+    return max(found, key=lambda each: each.commit.number if each.commit else 0, default=None)
+
+
+def _opened(place: Path) -> Snapshot | None:
+    """The snapshot in a folder, memory-mapped; None where it is damaged, of another version, or gone."""
+    try:
+        told = orjson.loads((place / "snapshot.json").read_bytes())
+        if told["format"] != FORMAT:
+            return None
+        frames = {name: pl.read_ipc(place / f"{name}.arrow") for name in _FRAMES}
+        path = place / _DOCS
+        docs = _docs(frames["states"], np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8))
+        if docs.begins[-1] != len(docs.texts):
+            return None
+        return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames, docs=docs, place=place)
+    except _UNREADABLE:
         return None
-    _, place, told = max(found, key=lambda each: each[0])
-    frames = {name: pl.read_ipc(place / f"{name}.arrow") for name in _FRAMES}
-    path = place / _DOCS
-    texts = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
-    docs = _docs(frames["states"], texts)
-    return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames, docs=docs, place=place)
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame to a new private file, down to the disk: a name must not outlive a power cut that its content did not."""
+    path.touch(mode=0o600)
+    frame.write_ipc(path, compression="uncompressed")
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def kept(place: Path | None, name: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    """What `make` gives, kept beside the snapshot in `place` (None: not kept) as a file of this name, memory-mapped."""
+    """What `make` gives, kept beside the snapshot in `place` (None: not kept) as a file of this name, memory-mapped.
+
+    Where the snapshot has meanwhile given way to a later one, it is made and not kept."""
     if place is None:
         return make()
     path = place / f"{name}.arrow"
-    if not path.exists():
-        coming = place / f".{uuid4().hex}"
-        coming.touch(mode=0o600)
-        make().write_ipc(coming, compression="uncompressed")
+    with suppress(*_UNREADABLE):
+        return pl.read_ipc(path)
+    made, coming = make(), place / f".{uuid4().hex}"
+    with suppress(FileNotFoundError):
+        _write(made, coming)
         coming.rename(path)
-    return pl.read_ipc(path)
+        return pl.read_ipc(path)
+    return made
 
 
 def current(store: Store, cache: Path | None = None) -> Snapshot:
-    """The store's head as a snapshot: that in `cache`, brought up to date and kept there.
-
-    A graph is known there by the hash of its first commit, whichever store holds it."""
+    """The store's head as a snapshot: that in `cache`, brought up to date and kept there."""
     head = store.head()
-    folder = cache / store.commit(1).hash[:16] if cache and head else None
-    before = saved(folder) if folder else None
+    if cache is None or head is None:
+        return take(store, head)
+    folder = _folder(store, cache)
+    before = saved(folder, lambda commit: _leads_to(store, commit, head))
     snapshot = take(store, head, before)
-    if folder and snapshot is not before:
-        save(snapshot, folder)
-        return saved(folder) or snapshot
-    return snapshot
+    if snapshot is before:
+        return snapshot
+    save(snapshot, folder)
+    return saved(folder, lambda commit: commit == head) or snapshot
+
+
+def forget(store: Store, cache: Path) -> None:
+    """Throw away what is kept of a store in `cache`."""
+    if store.head() is not None:
+        rmtree(_folder(store, cache), ignore_errors=True)
+
+
+def _folder(store: Store, cache: Path) -> Path:
+    """Where a graph is kept: it is known by the hash of its first commit, whichever store holds it."""
+    return cache / store.commit(1).hash[:16]

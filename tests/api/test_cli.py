@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 
 import pytest
@@ -360,3 +363,15 @@ def test_a_reader_that_stops_early_is_no_failure(loaded: Run, tmp_path: Path) ->
         done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, text=True)
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+def test_after_a_rebuild_nothing_is_answered_from_a_snapshot_of_what_was_damaged(loaded: Run) -> None:
+    right = loaded("handoffs", "--json").out
+    with closing(sqlite3.connect("veintrace.db", isolation_level=None)) as graph:
+        graph.execute("UPDATE state SET doc = replace(doc, 'accepted_at', 'accepted_xx')")
+    for path in Path("veintrace.db.snapshots").iterdir():
+        rmtree(path)
+    wrong = loaded("handoffs", "--json").out
+    assert wrong != right
+    assert loaded("rebuild").status == 0
+    assert loaded("handoffs", "--json").out == right
