@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint mutants bench clean
+.PHONY: demo test network lint mutants bench clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -13,6 +13,9 @@ demo: .venv/stamp
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+network: .venv/stamp
+	VEINTRACE_JOURNEYS=2000 $(BIN)/python -m pytest -v tests/network
 
 lint: .venv/stamp
 	$(BIN)/ruff check .

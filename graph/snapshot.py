@@ -26,6 +26,7 @@ from graph.store import Commit, Deadline, Scope, Store
 
 Numbers = NDArray[np.int64]
 FORMAT = 2
+"""To be raised with every change of what is kept: of these columns, or of what queries derive and keep beside them."""
 _SLICE = 5_000
 _DOCS = "docs.json"
 _FRAMES = ("ids", "states", "edges", "into", "labels")
@@ -315,7 +316,7 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame to a new private file, down to the disk: a name must not outlive a power cut that its content did not."""
     path.touch(mode=0o600)
     frame.write_ipc(path, compression="uncompressed")
-    with path.open("rb") as file:
+    with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
