@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from graph.claims import edges_of, labels_of
 from graph.codes import SAME_AS_REVERSED, code_of
+from graph.errors import StoreUnavailable
 from graph.store import Commit, Deadline, Scope, Store
 
 Numbers = NDArray[np.int64]
@@ -338,7 +339,9 @@ def kept(place: Path | None, name: str, make: Callable[[], pl.DataFrame]) -> pl.
 
 
 def current(store: Store, cache: Path | None = None) -> Snapshot:
-    """The store's head as a snapshot: that in `cache`, brought up to date and kept there."""
+    """The store's head as a snapshot: that in `cache`, brought up to date and kept there.
+
+    Raises `StoreUnavailable` where `cache` cannot be written."""
     head = store.head()
     if cache is None or head is None:
         return take(store, head)
@@ -347,7 +350,10 @@ def current(store: Store, cache: Path | None = None) -> Snapshot:
     snapshot = take(store, head, before)
     if snapshot is before:
         return snapshot
-    save(snapshot, folder)
+    try:
+        save(snapshot, folder)
+    except OSError as error:
+        raise StoreUnavailable(f"no snapshot can be kept in {cache}: {error.strerror}; name another folder (--cache)") from None
     return saved(folder, lambda commit: commit == head) or snapshot
 
 

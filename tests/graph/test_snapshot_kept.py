@@ -12,6 +12,7 @@ import pytest
 
 from graph import snapshot
 from graph.copying import copy
+from graph.errors import StoreUnavailable
 from graph.snapshot_store import SnapshotStore
 from graph.sqlite_store import SqliteStore
 from graph.view import View, view
@@ -230,3 +231,9 @@ def test_a_copy_in_another_store_is_answered_from_the_same_files(store: SqliteSt
     copy(store, other)
     assert snapshot.current(store, cache).place == snapshot.current(other, cache).place
     assert steps(over(other, cache)) == steps(view(store))
+
+
+def test_where_nothing_can_be_kept_that_is_said(store: SqliteStore, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match="--cache"):
+        snapshot.current(store, tmp_path / "file")

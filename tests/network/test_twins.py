@@ -30,21 +30,29 @@ ASKERS = [Who(), Who(earlier=True), Who("cellforge"), Who("st-vera", earlier=Tru
 """Everybody, a manufacturer, a hospital, a carrier."""
 
 
+@pytest.fixture(scope="module")
+def neo4j_copy(graph: SqliteStore, emptied_neo4j: Callable[[], str]) -> Iterator[Store]:
+    """The network copied to Neo4j."""
+    opened = Neo4jStore(emptied_neo4j(), create=True)
+    assert copy(graph, opened) == graph.head()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("neo4j", marks=pytest.mark.neo4j)])
 def store(request: pytest.FixtureRequest, graph: SqliteStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A copy of the network on one store."""
+    """A copy on each store."""
     if request.param == "neo4j":
-        empty: Callable[[], str] = request.getfixturevalue("emptied_neo4j")
-        opened: Store = Neo4jStore(empty(), create=True)
-    else:
-        opened = SqliteStore(tmp_path_factory.mktemp("copy") / "graph.db", create=True, scratch=True)
+        yield request.getfixturevalue("neo4j_copy")
+        return
+    opened = SqliteStore(tmp_path_factory.mktemp("copy") / "graph.db", create=True, scratch=True)
     assert copy(graph, opened) == graph.head()
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="module")
-def cache(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
@@ -76,36 +84,29 @@ def over_snapshot(store: Store, who: Who, cache: Path) -> View:
 
 
 @pytest.mark.parametrize("who", ASKERS, ids=str)
-def test_all_questions_have_the_same_answers_on_each_store_and_over_its_snapshot(
-    who: Who, graph: SqliteStore, store: Store, cache: Path, roots: list[str]
+@pytest.mark.parametrize("twin", ["snapshot", pytest.param("neo4j", marks=pytest.mark.neo4j)])
+def test_all_questions_have_the_same_answers(
+    twin: str, who: Who, graph: SqliteStore, cache: Path, roots: list[str], request: pytest.FixtureRequest
 ) -> None:
-    original, twin = seen(graph, who), seen(store, who)
-    fast = over_snapshot(store, who, cache)
-    assert differences(of_all, original, twin) == []
-    assert differences(of_all, original, fast) == []
+    one = seen(graph, who)
+    other = over_snapshot(graph, who, cache) if twin == "snapshot" else seen(request.getfixturevalue("neo4j_copy"), who)
+    assert differences(of_all, one, other) == []
     for root in roots:
-        for other in (twin, fast):
-            assert differences(lambda each, root=root: about(each, root), original, other) == [], root
+        assert differences(lambda each, root=root: about(each, root), one, other) == [], root
 
 
-def test_a_copy_is_copied_back_whole(graph: SqliteStore, store: Store, tmp_path: Path) -> None:
+def test_a_copy_verifies_and_is_copied_back_whole(graph: SqliteStore, store: Store, tmp_path: Path) -> None:
+    found = verify(store)
+    assert found.ok, found.faults
     back = SqliteStore(tmp_path / "back.db", create=True, scratch=True)
     assert copy(store, back) == graph.head()
     assert all(one == other for one, other in zip(graph.projection(), back.projection(), strict=True))
     back.close()
 
 
-def test_it_verifies(store: Store) -> None:
-    found = verify(store)
-    assert found.ok, found.faults
-
-
-def test_a_rebuild_makes_the_same_again(graph: SqliteStore, store: Store, cache: Path) -> None:
-    before = snapshot.current(store, cache)
+def test_a_copy_rebuilt_is_the_same_again_and_so_is_its_snapshot(graph: SqliteStore, store: Store) -> None:
     store.rebuild()
     assert all(one == other for one, other in zip(graph.projection(), store.projection(), strict=True))
-    again = snapshot.take(store, store.head())
-    for name in ("ids", "states", "edges", "labels"):
-        assert getattr(before, name).equals(getattr(again, name)), name
-    found = verify(store)
-    assert found.ok, found.faults
+    taken, again = (snapshot.take(each, graph.head()) for each in (graph, store))
+    for name in ("ids", "states", "edges", "into", "labels"):
+        assert getattr(taken, name).equals(getattr(again, name)), name
