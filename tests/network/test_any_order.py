@@ -86,8 +86,7 @@ def assert_same(store: SqliteStore, expected: Expected) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_in_any_order_in_one_load(seed: int, store: SqliteStore, files: Path, expected: Expected, tmp_path: Path) -> None:
+def test_in_any_order_in_one_load(store: SqliteStore, files: Path, expected: Expected, tmp_path: Path) -> None:
     assert landed(store, shuffled(files, 1), tmp_path).refused_total == 0
     assert_same(store, expected)
 
@@ -105,8 +104,9 @@ def test_with_corrections_before_what_they_correct(store: SqliteStore, files: Pa
     assert_same(store, expected)
 
 
-@pytest.mark.parametrize("form", ["csv", "backwards"])
-def test_each_file_in_a_load_of_its_own(form: str, store: SqliteStore, files: Path, expected: Expected, tmp_path: Path) -> None:
+def test_each_file_in_a_load_of_its_own_corrections_first(
+    store: SqliteStore, files: Path, expected: Expected, tmp_path: Path
+) -> None:
     """Local times are refused until the zone of their organisation is known; such a file is loaded once more."""
     came = shuffled(reversed_rows(files, tmp_path / "backwards"), 4)
     refused = [path for path in came if landed(store, [path], tmp_path).refused_total]
