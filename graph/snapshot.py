@@ -61,7 +61,7 @@ class Docs:
 
     def of(self, rows: Numbers) -> list[bytes]:
         """The texts of rows."""
-        texts = memoryview(self.texts)
+        texts = self.texts.data
         return [bytes(texts[first:last]) for first, last in zip(self.begins[rows], self.begins[rows + 1], strict=True)]
 
 
