@@ -264,7 +264,9 @@ def _acts(frames: Frames) -> pl.DataFrame:
         output.select(object="target", event="source"),
         through.select(object="content", event="event"),
     )
-    found: pl.DataFrame = pl.concat(parts).unique().join(frames.spans.rename({"record": "event"}), on="event")
+    first, last = frames.of("object")
+    objects = pl.concat(parts).unique().filter(pl.col("object").is_between(first, last - 1))
+    found: pl.DataFrame = objects.join(frames.spans.rename({"record": "event"}), on="event")
     return found.sort("object", "event")
 
 

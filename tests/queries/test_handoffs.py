@@ -155,6 +155,15 @@ def test_two_uses_of_a_lot_are_no_leg(store: SqliteStore) -> None:
     assert not len(legs(view(store)).each)
 
 
+def test_the_life_of_a_patient_between_two_steps_is_no_leg(store: SqliteStore) -> None:
+    net = Story()
+    net.step("collect", 0, ["person/PAT"], ["object/APH"], type="collection")
+    net.step("infuse", 900, ["object/APH"], ["person/PAT"], type="infusion")
+    net.step("infuse-again", 1200, ["object/OTHER"], ["person/PAT"], type="infusion")
+    land(store, net.claims)
+    assert [hours / 3600 for hours in legs(view(store)).each["wait_s"]] == [900.0]
+
+
 def test_only_what_is_asked_for_counts_and_can_be_told_apart(store: SqliteStore) -> None:
     net = Story()
     for month, (carrier, preservation) in enumerate((("FAST", "fresh"), ("SLOW", "fresh"), ("SLOW", "cryopreserved"))):
