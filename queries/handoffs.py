@@ -206,7 +206,9 @@ def _discarded(frames: Frames, acted: pl.DataFrame) -> pl.Series:
 def legs(view: View, only: Filter = Filter()) -> Waits:
     """The legs a viewer sees: from the department that has the material after the first event (who performed a step, who took
     a handoff) to the one that acts next (who performs it, who gives). Of a step without a performer it is the place it was done
-    at, else who had the material. Their wait is the start of the second less the end of the first."""
+    at, else who had the material. Their wait is the start of the second less the end of the first.
+
+    Two events that follow each other on several materials are one leg; where these were in several departments, one of each."""
     frames = view.frames
     return Waits(frames, _only(frames.kept("legs", lambda: _legs(frames)), only))
 
@@ -228,7 +230,7 @@ def _legs(frames: Frames) -> pl.DataFrame:
     told = told.with_columns(pl.col("has").forward_fill().over("object"))
     after = pl.col("event", "first", "acting").shift(-1).over("object").name.prefix("next_")
     following = told.with_columns(after).drop_nulls("next_event")
-    pairs = following.unique(["event", "next_event"], keep="first", maintain_order=True)
+    pairs = following.unique(["event", "next_event", "has"], keep="first", maintain_order=True)
     each = pairs.select(
         "event",
         next="next_event",

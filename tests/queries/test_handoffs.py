@@ -164,6 +164,25 @@ def test_the_life_of_a_patient_between_two_steps_is_no_leg(store: SqliteStore) -
     assert [hours / 3600 for hours in legs(view(store)).each["wait_s"]] == [900.0]
 
 
+def test_a_leg_of_materials_in_two_departments_counts_once_for_each(store: SqliteStore) -> None:
+    """Two doses from different places that are tested and inspected together."""
+    net = Story()
+    for dose, department in (("A", "CLEANROOM"), ("B", "STORE"), ("C", "STORE")):
+        net.step(f"make-{dose}", 1, [], [f"object/{dose}"])
+        net.by(f"make-{dose}", department)
+    net.act("look", 5, "A", "B", "C", type="inspection")
+    net.act("test", 7, "A", "B", "C", type="test")
+    net.by("test", "QC")
+    land(store, net.claims)
+    told = rows(view(store), legs(view(store)))
+    assert {ends: (row["count"], row["hours"]) for ends, row in told.items()} == {
+        ("CLEANROOM", "CLEANROOM"): (1, 4.0),
+        ("STORE", "STORE"): (2, 8.0),
+        ("CLEANROOM", "QC"): (1, 2.0),
+        ("STORE", "QC"): (1, 2.0),
+    }
+
+
 def test_only_what_is_asked_for_counts_and_can_be_told_apart(store: SqliteStore) -> None:
     net = Story()
     for month, (carrier, preservation) in enumerate((("FAST", "fresh"), ("SLOW", "fresh"), ("SLOW", "cryopreserved"))):
