@@ -38,7 +38,7 @@ PLANTED = {
 }
 """Between which departments (giver, taker) the planted rules delay."""
 DECOYS = {
-    "long, on nobody's way": (("cellforge-quality", "assaylab-archive"), ("helixworks-quality", "assaylab-archive")),
+    "long, on nobody's way": tuple((f"{maker}-quality", "assaylab-archive") for maker in ("cellforge", "helixworks", "novacell")),
     "merely busy": (("helixworks-intake", "helixworks-cleanroom"),),
 }
 Progress = Callable[[int, int], None]
