@@ -7,11 +7,13 @@ import pytest
 from graph import snapshot
 from graph.snapshot_store import SnapshotStore
 from graph.sqlite_store import SqliteStore
+from graph.store import Deadline
 from graph.view import View, view
 from loaders.generator import generate
 from loaders.pipeline import Options, load
 
 SEED, JOURNEYS = 17, 300
+LONG = 3600.0
 
 
 @pytest.fixture(scope="session")
@@ -34,5 +36,6 @@ def network_store(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Sq
 
 @pytest.fixture(scope="session")
 def network_view(network_store: SqliteStore) -> View:
-    """An all-seeing view of it, over a snapshot."""
-    return view(SnapshotStore(network_store, snapshot.take(network_store, network_store.head())))
+    """An all-seeing view of it, over a snapshot; it serves many tests, so its time is not that of one question."""
+    columns = SnapshotStore(network_store, snapshot.take(network_store, network_store.head()))
+    return view(columns, deadline=Deadline(LONG))
