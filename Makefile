@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test network lint mutants bench clean
+.PHONY: demo test network study lint mutants bench clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,9 @@ mutants: .venv/stamp
 
 bench: .venv/stamp
 	$(BIN)/python -m benchmarks.run
+
+study: .venv/stamp
+	$(BIN)/python -m tests.study.run
 
 clean:
 	rm -rf .venv build *.egg-info demo
