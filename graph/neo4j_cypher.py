@@ -1,10 +1,11 @@
 """The Cypher of the Neo4j store: its schema, and the statements that read.
 
-One node `:Record` per id, labelled by kind, with the values shown as properties; relations by the names of the model,
-with `steward`, `since` and `until`. What no longer stands is retyped `WAS_...`, so a question about the present needs
-no condition. `SAME_AS` stands in both directions (the second `reversed`). The log is `:_Commit` and `:_Claim`, what
-each steward says of an id `:_State`, identifiers given to it `:_Label`; all these have names that begin with `_`, as
-have the properties of a record that are hints and no values:
+One node `:Record` per id, labelled by kind, with the values shown as properties, and under `disagreements` every word
+where stewards say different things; relations by the names of the model, with `steward`, `since` and `until`. What no
+longer stands is retyped `WAS_...`, so a question about the present needs no condition. `SAME_AS` stands in both
+directions (the second `reversed`). The log is `:_Commit` and `:_Claim`, what each steward says of an id `:_State`,
+identifiers given to it `:_Label`; all these have names that begin with `_`, as have the properties of a record that are
+hints and no values:
 
     _joined             somebody, at some commit, joined the id with another
     _first, _last       for an event: the widest span (UTC microseconds) that all who ever spoke of it give

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from graph import ledger, standing
-from graph.claims import RETRACTED, Edge
+from graph import ledger, standing, times
+from graph.claims import RETRACTED, Edge, Fields
 from graph.model import MODELS, RELATIONS
 from graph.neo4j_cypher import FOREVER
-from graph.record import event_span
+from graph.record import SINGLE, Record, event_span
 from graph.standing import Standing
 from graph.store import Commit
 
@@ -133,7 +133,8 @@ class Writer:
     def _commit(self, commit: Commit, stewards: list[str], logged: int) -> None:
         self._run(
             "MATCH (g:_Graph {name: 'veintrace'}) SET g.head = $number, g.claims = $logged"
-            " CREATE (:_Commit {number: $number, load_id: $load, stewards: $stewards, body: $body})"
+            " CREATE (:_Commit {number: $number, load_id: $load, stewards: $stewards, body: $body,"
+            " time: $time, author: $author, source: $source})"
             " MERGE (l:_Load {id: $load}) ON CREATE SET l.first = $number, l.closed = false, l.stewards = []"
             " SET l.closed = l.closed OR $closes, l.stewards = l.stewards + [s IN $stewards WHERE NOT s IN l.stewards]"
             " WITH count(*) AS done UNWIND $stewards AS name"
@@ -144,6 +145,9 @@ class Writer:
             closes=commit.closes,
             stewards=stewards,
             body=orjson.dumps(commit.__dict__).decode(),
+            time=times.iso(commit.time),
+            author=commit.author,
+            source=commit.source,
         )
 
     def project(self, plan: ledger.Plan, commit: int) -> None:
@@ -287,13 +291,29 @@ _ENDS = {"INPUT_TO": ("ends_down",), "OUTPUT": ("ends_up",)}
 
 
 def shown(words: Mapping[str, Standing]) -> Shown:
-    """What a reader of the database sees of one id: field by field the word of the smallest steward who says one."""
+    """What a reader of the database sees of one id: field by field the word of the smallest steward who says one, and under
+    `.disagreements` every word on the fields of which stewards say different things."""
+    said = {steward: words[steward].fields for steward in sorted(words) if not words[steward].fields.get(RETRACTED)}
     told: Shown = {}
-    for steward in sorted(words, reverse=True):
-        fields = words[steward].fields
-        if not fields.get(RETRACTED):
-            told.update((path, _storable(value)) for path, value in fields.items() if path[0] == "." or path == "kind")
+    for fields in reversed(said.values()):
+        told.update((path, _storable(value)) for path, value in fields.items() if path[0] == "." or path == "kind")
+    if disagreements := _disagreements(said):
+        told[".disagreements"] = disagreements
     return told
+
+
+def _disagreements(said: dict[str, Fields]) -> list[str]:
+    """`FIELD: STEWARD says VALUE`, by field and steward. Who gives another end of a relation has a relation of its own."""
+    return [
+        f"{told['field']}: {word['steward']} says {_text(word['value'])}"
+        for told in Record("", (), (), said).disagreements
+        if told["field"].upper() not in SINGLE
+        for word in told["values"]
+    ]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _storable(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from graph import neo4j_cypher as q
-from graph import walk
+from graph import times, walk
 from graph.claims import Claim, Edge
 from graph.copying import copy
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
@@ -213,6 +213,35 @@ def test_properties_show_the_smallest_steward_that_says_one_and_vanish_when_take
         net.retract("object", "M", steward=steward)
         land(store, net.claims, load=steward)
         assert ask(store, shown, id=rid("object", "M")) == [left]
+
+
+def test_every_word_on_a_field_is_shown_while_stewards_say_different_things(store: Neo4jStore) -> None:
+    net = Network()
+    net.material("M", steward="H", name="theirs", type="dose", quantity=5, expires_at="2024-05-01T10:00Z", recorded=1)
+    net.material("M", steward="B", name="ours", type="dose", quantity=4, expires_at="2024-05-01T12:00+02:00")
+    net.relate("FOR_EPISODE", "object/M", "episode/E", steward="B")
+    net.relate("FOR_EPISODE", "object/M", "episode/F", steward="H", recorded=1)
+    land(store, net.claims)
+    shown = "MATCH (m:Record {id: $id}) RETURN m.disagreements"
+    name = ["name: B says ours", "name: H says theirs"]
+    assert ask(store, shown, id=rid("object", "M")) == [[[*name, "quantity: B says 4", "quantity: H says 5"]]]
+    agreed = Network()
+    agreed.material("M", steward="H", quantity=4, recorded=2)
+    land(store, agreed.claims, load="2")
+    assert ask(store, shown, id=rid("object", "M")) == [[name]]
+    gone = Network()
+    gone.retract("object", "M", steward="H")
+    land(store, gone.claims, load="3")
+    assert ask(store, shown, id=rid("object", "M")) == [[None]]
+
+
+def test_a_commit_shows_its_time_author_and_source(store: Neo4jStore) -> None:
+    net = Network()
+    net.material("M")
+    land(store, net.claims)
+    [commit] = store.commits()
+    told = [times.iso(commit.time), commit.author, commit.source]
+    assert ask(store, "MATCH (c:_Commit) RETURN c.time, c.author, c.source") == [told]
 
 
 def test_a_kind_that_is_corrected_changes_the_label(store: Neo4jStore) -> None:
