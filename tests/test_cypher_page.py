@@ -22,10 +22,15 @@ from tests.networks import land
 
 SEED, JOURNEYS = 17, 60
 CORRECTIONS = {
-    "handoff.csv": "id,carried_by,steward,recorded_at\nwaybill:CL-5521@coldline,nordklinik,cellforge,2024-06-03\n",
-    "input_to.csv": "source,target,steward,recorded_at\nlot:BUF-3@mediara,SEL-101,cellforge,2024-06-03\n",
+    "handoff.csv": "id,carried_by,delivered_at,agreed_delivery_at,steward,recorded_at\n"
+    "waybill:CL-5521@coldline,nordklinik,2024-04-29T16:50+02:00,2024-04-29T17:00+02:00,cellforge,2024-06-03\n",
+    "step.csv": "id,type,started_at,steward,recorded_at\nINF-1,infusion,2024-03-01T10:00+01:00,st-vera,2024-06-03\n",
+    "input_to.csv": "source,target,steward,recorded_at\n"
+    "lot:BUF-3@mediara,SEL-101,cellforge,2024-06-03\nDOSE-78-2@cellforge,INF-1,st-vera,2024-06-03\n",
+    "output.csv": "source,target,steward,recorded_at\nINF-1,person/PAT-101,st-vera,2024-06-03\n",
 }
-"""What makes the first journey hold a replaced relation and a stub: another carrier, and a lot that nobody describes."""
+"""What the first journey lacks: a carrier that was replaced, a delivery that is late in the carrier's word alone, a lot that nobody
+describes, and a donor's cells in a patient who then gives cells."""
 
 
 def _first_journey(store: SqliteStore, folder: Path) -> None:
@@ -58,7 +63,7 @@ def graph(
             yield Graph(request.param is _first_journey, store, driver)
 
 
-NOT_IN_EXAMPLE = {"Which handoffs were late?", "Which handoffs failed?"}
+NOT_IN_EXAMPLE = {"Which handoffs failed?"}
 NOT_IN_NETWORK = {
     "What was past its expiry when it was used?",
     "Which records are known by reference only?",
