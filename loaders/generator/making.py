@@ -68,8 +68,10 @@ class Maker:
             return self._discarded(substance, moment, viability)
         self._filled(substance, plan, moment)
         moment += 3 * HOUR
+        shift = self._quality.opens(moment)
+        kept = self._hands.transfer(f"QA-{self._number}", self._cleanroom, self._quality, shift, plan.doses, "cryopreserved")
         self._tested(sample, plan, moment, viability)
-        return self._released(plan, moment, viability)
+        return self._released(plan, moment, viability, kept.accepted)
 
     # -- steps
 
@@ -182,14 +184,14 @@ class Maker:
         )
         self._scribe.observe(lab, f"object/{sample}", "sterility", 0, "[CFU]", begun + 7 * DAY, panel="release", method="automated")
 
-    def _released(self, plan: Plan, moment: int, viability: float) -> Product:
-        """Review and release; below specification a product may still be released for want of another."""
+    def _released(self, plan: Plan, moment: int, viability: float, kept: int) -> Product:
+        """Review by quality, which has it since `kept`, and release; below specification a product may be released for want of
+        another."""
         n, doses, dispatch = self._number, plan.doses, self._org.department("dispatch")
         lead = max(min(self._draws.lognormal("lead", plan.lead_days, 0.18), _MOST_DAYS), 1.5)
         planted = "handoff.batch-review.delay" if self._org.name == "helixworks" else ""
-        reviewed = self._hands.transfer(
-            f"RV-{n}", self._quality, dispatch, moment + int(lead * DAY), doses, "cryopreserved", planted
-        )
+        ready = max(moment + int(lead * DAY), kept)
+        reviewed = self._hands.transfer(f"RV-{n}", self._quality, dispatch, ready, doses, "cryopreserved", planted)
         below = viability < 85.0
         rejected = plan.fails and below and self._draws.chance("rejected", 0.3)
         start = dispatch.opens(reviewed.accepted)

@@ -147,6 +147,12 @@ def test_waits_in_the_graph_are_those_of_the_truth_but_for_clocks(loaded: tuple[
     assert compared > 4 * JOURNEYS
 
 
+def test_all_ways_from_collection_to_infusion_lead_from_hand_to_hand(loaded: tuple[LoadReport, View]) -> None:
+    _, view = loaded
+    cut = handoffs(view).bottlenecks.cut
+    assert cut, "no chain of handoffs leads from who collects to who infuses"
+
+
 def test_who_tells_of_a_handoff(network: Path) -> None:
     """Two parties or three under one number; each side under its own for about a tenth of what is shipped."""
     tellers: dict[str, set[str]] = {}
