@@ -33,6 +33,7 @@ def asked(
 
 _MEASURES = ("count", "open", "wait_p50_s", "wait_p90_s", "wait_p99_s", "wait_mean_s", "hours", "negative", "late", "failed")
 MOST_CENTRAL = 20
+_MOST_CUT = 3
 
 
 class Departments:
@@ -173,7 +174,9 @@ def _told(waits: Waits, departments: Departments) -> list[str]:
     if len(central):
         lines.append("most ways between departments pass: " + "; ".join(_way(departments, *row) for row in central.iter_rows()))
     if found.cut:
-        ways = "; ".join(_way(departments, *edge) for edge in found.cut)
+        most = sorted(found.cut, key=lambda edge: (-edge[2], edge[:2]))[:_MOST_CUT]
+        ways = "; ".join(_way(departments, *edge) for edge in most)
+        ways += f"; and {len(found.cut) - len(most)} more" if len(found.cut) > len(most) else ""
         lines.append(f"everything collected must pass one of these to be infused ({found.cut_hours:,.0f} hours): {ways}")
     return lines
 

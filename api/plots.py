@@ -24,15 +24,18 @@ def handoff_map(waits: Waits, departments: Departments, path: Path) -> None:
     except ImportError:
         raise UsageError("plots need Altair: pip install 'veintrace[plot]'") from None
     rows = _cells(waits, departments)
+    drawn = f"colour: hours lost in all; text: median wait; {len(rows)} of {len(waits.table())} pairs are drawn"
     base = alt.Chart(rows).encode(
-        x=alt.X("to:N", title="taken by", axis=alt.Axis(labelAngle=-40, labelLimit=240)),
-        y=alt.Y("from:N", title="given by", axis=alt.Axis(labelLimit=240)),
+        x=alt.X("to:N", title="taken by", axis=alt.Axis(labelAngle=-40, labelLimit=260, grid=True)),
+        y=alt.Y("from:N", title="given by", axis=alt.Axis(labelLimit=260, grid=True, titlePadding=16)),
     )
-    colour = alt.Color("hours:Q", title="hours lost", scale=alt.Scale(scheme="viridis", reverse=True))
+    # by square root, else one pair that lost most would leave all others in one shade
+    scale = alt.Scale(scheme="viridis", reverse=True, type="sqrt", domainMin=0)
+    colour = alt.Color("hours:Q", title="hours lost", scale=scale)
     words = alt.condition("datum.dark", alt.value("white"), alt.value("black"))
     chart = base.mark_rect(stroke="white").encode(color=colour) + base.mark_text(fontSize=10).encode(text="median:N", color=words)
     told = chart.properties(
-        title={"text": "Where handoffs wait", "subtitle": "colour: hours lost in all; text: median wait"},
+        title={"text": "Where handoffs wait", "subtitle": drawn},
         width={"step": 62},
         height={"step": 26},
     )
@@ -52,6 +55,6 @@ def _cells(waits: Waits, departments: Departments) -> pl.DataFrame:
             "to": [departments.name(number) for number in kept["taker"]],
             "hours": kept["hours"],
             "median": ["open" if seconds is None else duration(seconds) for seconds in kept["wait_p50_s"]],
-            "dark": kept["hours"] * 2 > kept["hours"].max(),
+            "dark": kept["hours"] * 4 > kept["hours"].max(),
         }
     )
