@@ -9,7 +9,7 @@ BIN := .venv/bin
 	touch $@
 
 demo: .venv/stamp
-	$(BIN)/python -m api.demo
+	$(BIN)/veintrace demo $(if $(GRAPH),--graph $(GRAPH))
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -1,4 +1,4 @@
-"""Commands about a whole network: generate one, where its handoffs wait, and cohorts of it."""
+"""Commands about a whole network: generate one, where its handoffs wait, cohorts of it, and a demonstration."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -80,6 +80,9 @@ def handoffs(
     between: Annotated[
         tuple[str, str] | None, typer.Option(metavar="FROM TO", help="The single ones between two departments, longest first.")
     ] = None,
+    worst: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The N pairs that cost patients most hours, and whom to tell what.")
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="Only what was released from then on.")] = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Only what was released until then.")] = None,
     product: Annotated[str | None, typer.Option(metavar="THERAPY", help="Only of this therapy, as ordered.")] = None,
@@ -95,14 +98,23 @@ def handoffs(
     """Show where handoffs wait and fail: by who gives and who takes, most hours lost first, and where all must pass."""
     from api import handoffs as told
     from api import plots
+    from api.worst import worst_json, worst_lines
 
+    if worst and (legs or between or by):
+        raise UsageError("--worst is about all handoffs between departments; leave out --legs, --by and --between")
     groups = [each.value for each in by or ()]
     with whole_view(graph, viewer, as_of, cache) as view:
         waits = told.asked(view, legs, since, until, product, preservation, carrier)
         departments = told.Departments(view, waits)
         if plot:
             plots.handoff_map(waits, departments, plot)
-        if between:
+        if worst:
+            found = worst_json(view, waits, worst)
+            if json:
+                print_json(found)
+            else:
+                say(*worst_lines(found))
+        elif between:
             giver, taker = (view.frames.number(view.resolve(end)) for end in between)
             rows = told.single_json(view, waits, giver, taker, departments)
             if json:
@@ -146,6 +158,30 @@ def cohort(
     return 0
 
 
+def demo(
+    journeys: Annotated[int, typer.Option(min=1, help="How many therapies are ordered.")] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed, another network.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all it writes; an earlier demonstration gives way.")] = Path(
+        "demo"
+    ),
+    graph: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="An empty graph to load into, or neo4j: a local one (needs a JDK and Maven). [default SQLite in DIR]",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Show what Veintrace answers: generate a network, load it, ask five questions, and say where its handoffs wait."""
+    from api import demo as shown
+
+    told = shown.run(out, journeys, seed, graph, (lambda *_: None) if json else say, json)
+    if json:
+        print_json(told)
+    return 0
+
+
 COMMANDS = (
     Command(
         generate,
@@ -163,6 +199,7 @@ COMMANDS = (
             "veintrace handoffs",
             "veintrace handoffs --by carrier --since 2024-03-01 --plot handoffs.svg",
             "veintrace handoffs --between CRYO-LAB WARD-3",
+            "veintrace handoffs --worst 3",
             "veintrace handoffs --legs --json",
         ),
     ),
@@ -174,4 +211,5 @@ COMMANDS = (
             "veintrace cohort examples/cohorts/responders.yaml --out responders",
         ),
     ),
+    Command(demo, "demo", ("veintrace demo", "veintrace demo --journeys 1000 --seed 7", "veintrace demo --graph neo4j")),
 )

@@ -1,165 +1,182 @@
-"""`make demo`: builds a graph from the example journey and answers five questions that people ask of such a graph."""
+"""The demonstration: a whole invented network, generated and loaded, and what people ask of such a graph, answered."""
 
-import os
-import sys
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from api import page, render, settings
-from api.holders import held
-from api.output import say, table
-from api.tree import Tree, disagreements, name_of, when
-from graph import times
-from graph.record import Record
+from api import cohorts, demo_network, page, plots, settings
+from api.demo_network import Case
+from api.demo_questions import QUESTIONS
+from api.handoffs import Departments, handoffs_lines
+from api.neo4j_server import LocalNeo4j
+from api.output import progress
+from api.render import SCHEMA_VERSION
+from api.worst import worst_json, worst_lines
+from graph import snapshot
+from graph.errors import UsageError
+from graph.snapshot_store import SnapshotStore
 from graph.store import Store
 from graph.view import View
-from loaders import pipeline
-from queries.lineage import Lineage, lineage
-from queries.recall import recall
+from queries.cohorts import cohort
+from queries.handoffs import handoffs
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "first-journey"
-UNTIL_RELEASE, SINCE_RELEASE = EXAMPLE / "1-until-release", EXAMPLE / "2-since-release"
-DOSE, VECTOR, HOSPITAL = "DOSE-101-A@cellforge", "lot:VEC-7@vectorworks", "st-vera"
-
-
-class Network(NamedTuple):
-    """The example, loaded: its store, and its last commit on the day the dose was released."""
-
-    store: Store
-    release: int
-
-    def view(self, viewer: str | None = None, as_of: int | None = None) -> View:
-        """A View of it, made as for any door."""
-        return settings.make_view(self.store, viewer, None if as_of is None else str(as_of))
+LOCAL_NEO4J = "neo4j"
+"""The graph that stands for a Neo4j of the demonstration's own."""
+_COHORT = Path("examples") / "cohorts" / "responders.yaml"
+_PLOT, _PAGE, _RESPONDERS, _SNAPSHOTS, _NETWORK = "handoffs.svg", "dose.html", "responders", "snapshots", "network"
+_DATABASE, _MARK = "veintrace.db", ".veintrace-demo"
+_MADE = (_PLOT, _PAGE, _RESPONDERS, _SNAPSHOTS, _NETWORK, LOCAL_NEO4J, demo_network.UNTIL, demo_network.SINCE, "quarantine",
+         *(f"{_DATABASE}{end}" for end in ("", "-wal", "-shm", ".snapshots")))  # fmt: skip
+Tell = Callable[..., None]
 
 
-class Question(NamedTuple):
-    """A question in words, what answers it, and the command that asks the same."""
+class Part(NamedTuple):
+    """A question in words, the command that asks the same, the answer's lines, and the files it left."""
 
-    words: str
-    answer: Callable[[Network], list[str]]
+    title: str
     command: str
+    lines: list[str]
+    files: list[str] = []
 
 
-def build(database: Path) -> Network:
-    """Load the example into a new SQLite graph: first what was recorded until the release, then what came later."""
-    for path in (database, Path(f"{database}-wal"), Path(f"{database}-shm")):
-        path.unlink(missing_ok=True)
-    store = settings.open_store(f"sqlite:///{database}", create=True)
-    options = pipeline.Options(author="demo", quarantine=database.parent / "quarantine")
-    first, second = (Path(os.path.relpath(folder)) for folder in (UNTIL_RELEASE, SINCE_RELEASE))
-    pipeline.load(store, [first], options)
-    head = store.head()
-    pipeline.load(store, [second], options)
-    return Network(store, head.number if head else 0)
+def run(out: Path, journeys: int, seed: int, graph: str | None, tell: Tell, quiet: bool) -> dict[str, Any]:
+    """Generate, load, ask, answer: `tell` gets the lines as they come; returns the answer of `veintrace demo --json`.
 
-
-def _made_of(network: Network) -> list[str]:
-    view = network.view()
-    found = _lineage(view)
-    tree = Tree(found, render.parties_of(view, found.records.values()), hidden=("packing", "unpacking"))
-    return [*tree.lines(), f"complete: {found.completeness.total} records (packings not drawn)"]
-
-
-def _lineage(view: View) -> Lineage:
-    return lineage(view, [view.resolve(DOSE)])
-
-
-def _who_has_it(network: Network) -> list[str]:
-    view = network.view()
-    found = recall(view, [view.resolve(VECTOR)])
-    rows = [row for row in held(view, found) if row.status != "used"]
-    lines = table(("reached", "held by", "status", "call"), [(row.name, row.holder, row.status, row.call) for row in rows])
-    if found.reached is None:
-        return [*lines, f"NOT COMPLETE: {', '.join(found.lineage.completeness.reasons)}"]
-    return [*lines, f"complete: {found.reached.materials} materials ({found.reached.doses} doses), {found.reached.persons} persons"]
-
-
-def _contradictions(network: Network) -> list[str]:
-    view = network.view()
-    reached = recall(view, [view.resolve(VECTOR)]).lineage.records
-    doses = [record.id for record in reached.values() if record.value("type") == "dose"]
-    found = lineage(view, doses, "both")
-    return [*disagreements(found), f"nothing else in {found.completeness.total} records: the lineage of all {len(doses)} doses"]
-
-
-def _known_at_release(network: Network) -> list[str]:
-    then, now = _lineage(network.view(as_of=network.release)), _lineage(network.view())
-    lines = [f"as of commit {network.release}, the day of release: {len(then.records)} records; today {len(now.records)}"]
-    for record in now.records.values():
-        before = then.records.get(record.id)
-        if before is not None:
-            lines += _changed(before, record, now)
-    news = sorted((r for r in now.records.values() if r.id not in then.records and r.span), key=lambda r: (r.span, r.id))
-    return [*lines, *(f"new: {r.value('type') or r.kind} {when(r)}" for r in news)]
-
-
-def _changed(before: Record, record: Record, found: Lineage) -> list[str]:
-    """What is said of a record now and was said otherwise then; uses after an expiry that nobody knew of."""
-    lines = []
-    for field, value in record.values.items():
-        known = before.value(field)
-        if value == known:
-            continue
-        lines.append(f"corrected: {name_of(record)} {field} was {known}, is {value}")
-        if field == "expires_at":
-            uses = (found.records[r.target] for r in found.relations if r.type == "INPUT_TO" and r.source == record.id)
-            late = [use for use in uses if use.span and use.span[0] > times.span(value)[1]]
-            lines += [f"           so it had expired when it went into the {use.value('type')} of {when(use)}" for use in late]
-    return lines
-
-
-def _seen_by_hospital(network: Network) -> list[str]:
-    view = network.view(HOSPITAL)
-    found = _lineage(view)
-    lines = Tree(found, render.parties_of(view, found.records.values())).lines()
-    vector = "hidden" if not view.find(VECTOR) else "visible"
-    return [
-        *lines,
-        f"{found.completeness.total} records, complete within its rights (who sees all gets {_total(network)})",
-        f"the vector lot is {vector}: to this viewer it answers like an identifier that was never loaded",
-    ]
-
-
-def _total(network: Network) -> int:
-    return _lineage(network.view()).completeness.total
-
-
-QUESTIONS = (
-    Question("What is this dose made of?", _made_of, f"lineage {DOSE}"),
-    Question("The vector lot is bad: who has it now, and whom do we call?", _who_has_it, f"recall {VECTOR}"),
-    Question("Where do the parties contradict each other?", _contradictions, f"lineage {DOSE} --direction both"),
-    Question("What was known when the dose was released, against today?", _known_at_release, f"lineage {DOSE} --as-of RELEASE"),
-    Question("What does the hospital alone see of it?", _seen_by_hospital, f"lineage {DOSE} --viewer {HOSPITAL}"),
-)
-
-
-def main(folder: Path = Path("demo")) -> None:
-    """Build, ask, answer; leaves the graph and a printable page in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    Everything is written below `out`, where an earlier demonstration gives way; `graph` is None for an SQLite graph there,
+    `LOCAL_NEO4J`, or the address of an empty graph. Raises `UsageError` where either holds something else."""
+    _make_room(out)
     begun = perf_counter()
-    database = folder / "veintrace.db"
-    network = build(database)
+    with _graph(out, graph) as (store, url):
+        case, rows = _build(store, out, journeys, seed, tell, quiet)
+        tell(f"loaded {rows:,} rows into {url}  ({perf_counter() - begun:.1f} s)")
+        tell("each answer tells the command that gives it or more; all of them after:", f"  export VEINTRACE_GRAPH={url}")
+        asked = perf_counter()
+        parts = []
+        for part in _parts(case, out, url):
+            parts.append(part)
+            tell("", f"{len(parts)}. {part.title}   ({part.command})", *part.lines)
+    tell("", f"five questions and whole-graph answers in {perf_counter() - asked:.1f} s, {perf_counter() - begun:.1f} s in all")
+    tell(*_next(out, graph, url))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "out": str(out),
+        "graph": url,
+        "journeys": journeys,
+        "seed": seed,
+        "rows": rows,
+        "parts": [part._asdict() for part in parts],
+    }
+
+
+def _make_room(out: Path) -> None:
+    """An empty folder, in place of an earlier demonstration. Raises `UsageError` where `out` holds anything else."""
+    mark = out / _MARK
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not mark.exists())):
+        raise UsageError(f"{out} holds something else than a demonstration; name a folder with --out", path=str(out))
+    out.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    for name in _MADE:
+        path = out / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _graph(out: Path, graph: str | None) -> Iterator[tuple[Store, str]]:
+    """An empty graph and its address. Raises `UsageError` where it is not empty, `StoreUnavailable` where it cannot be reached."""
+    if graph == LOCAL_NEO4J:
+        data = out / LOCAL_NEO4J
+        data.mkdir()
+        with LocalNeo4j(data.resolve()) as server, _opened(server.uri) as store:
+            yield store, server.uri
+    else:
+        url = graph or f"sqlite:///{out / _DATABASE}"
+        with _opened(url) as store:
+            yield store, url
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Store]:
+    store = settings.open_store(url, create=True)
     try:
-        say(f"Two therapies, six parties, one vector lot: examples/first-journey, now in sqlite:///{database}")
-        for number, question in enumerate(QUESTIONS, 1):
-            command = question.command.replace("RELEASE", str(network.release))
-            say("", f"{number}. {question.words}   (veintrace {command})", *question.answer(network))
-        view = network.view()
-        (folder / "dose.html").write_text(page.lineage_page(view, _lineage(view)), encoding="utf-8")
+        if store.head() is not None:
+            raise UsageError(f"{url} holds a graph already; the demonstration needs an empty one", graph=url)
+        yield store
     finally:
-        network.store.close()
-    say(
-        "",
-        f"The lineage as a page to print: {folder / 'dose.html'}   ({perf_counter() - begun:.1f} s in all)",
-        "Now your own file (CSV of the bundle or EPCIS 2.0 JSON-LD), from .venv/bin:",
-        "  veintrace load --dry-run YOUR-FILE       what would be accepted, what refused and why; keeps nothing",
-        "  veintrace load YOUR-FILE                 into veintrace.db",
-        "  veintrace lineage ANY-IDENTIFIER-IN-IT   what it was made of",
+        store.close()
+
+
+def _build(store: Store, out: Path, journeys: int, seed: int, tell: Tell, quiet: bool) -> tuple[Case, int]:
+    """The network, generated and loaded in two parts; returns what to ask of it, and how many rows were read."""
+    network = out / _NETWORK
+    with progress("generating", "journeys", quiet) as advance:
+        told = demo_network.generate(network, journeys, seed, advance)
+    chosen = demo_network.chosen(network)
+    tell(
+        f"{told.journeys:,} journeys of an invented network: {told.rows:,} rows in {told.files:,} files, each organisation's own",
+        f"loaded in two parts: what was recorded until {chosen.day}, when the dose of the questions was released, and since",
+    )
+    parts = demo_network.cut(network, chosen.day, out)
+    with progress("loading", "bytes", quiet) as advance:
+        release, rows = demo_network.load(store, parts, out / "quarantine", advance)
+    return demo_network.case(store, chosen.dose, release), rows
+
+
+def _parts(case: Case, out: Path, url: str) -> Iterator[Part]:
+    """Every answer; the first leaves a page."""
+    cache = settings.cache(url) if url.startswith("sqlite") else out / _SNAPSHOTS
+    whole = settings.make_view(SnapshotStore(case.store, snapshot.current(case.store, cache)), None)
+    for question in QUESTIONS:
+        words, command = question.about(case)
+        yield Part(words, command, question.answer(case, whole))
+    yield _page(case, out / _PAGE)
+    yield _table(whole, out / _PLOT)
+    yield _cohort(whole, out / _RESPONDERS)
+    worst = worst_json(whole, handoffs(whole), 3)
+    yield Part(
+        "Which three handoffs cost patients most hours, and whom to tell what?", "veintrace handoffs --worst 3", worst_lines(worst)
     )
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo"))
+def _page(case: Case, path: Path) -> Part:
+    view = case.view()
+    path.write_text(page.lineage_page(view, case.lineage(view)), encoding="utf-8")
+    told = f"veintrace lineage {case.dose} --html {path}"
+    return Part("The lineage of the dose, to print", told, [f"written to {path}"], [str(path)])
+
+
+def _table(whole: View, path: Path) -> Part:
+    waits = handoffs(whole)
+    departments = Departments(whole, waits)
+    plots.handoff_map(waits, departments, path)
+    lines = [*handoffs_lines(waits, (), departments, most=12), f"drawn in {path}"]
+    return Part("Where do handoffs wait and fail?", f"veintrace handoffs --plot {path}", lines, [str(path)])
+
+
+def _cohort(whole: View, folder: Path) -> Part:
+    found = cohort(whole, cohorts.definition_of(Path(__file__).parents[1] / _COHORT))
+    files = cohorts.write(whole, found, folder)
+    words = "Whose response to their own cells can be studied, by what was known before?"
+    lines = cohorts.cohort_lines(found, files)
+    return Part(words, f"veintrace cohort {_COHORT} --out {folder}", lines, [each["path"] for each in files])
+
+
+def _next(out: Path, graph: str | None, url: str) -> list[str]:
+    """How to go on: the service with its address, and three commands for one's own file."""
+    address = "http://127.0.0.1:8000/ is the query page, seeing everything; GraphQL is under /graphql"
+    again = f"  veintrace neo4j --data {out / LOCAL_NEO4J} --port 7687        # this graph again, in a terminal of its own"
+    served = "neo4j://127.0.0.1:7687" if graph == LOCAL_NEO4J else url
+    return [
+        "To open it in a browser (from .venv/bin):",
+        *([again] if graph == LOCAL_NEO4J else []),
+        f"  veintrace serve --graph {served}",
+        f"  {address}",
+        "Now your own file (CSV or Parquet of the bundle, EPCIS 2.0 JSON-LD):",
+        "  veintrace load --dry-run YOUR-FILE       what would be accepted, what refused and why; keeps nothing",
+        "  veintrace load YOUR-FILE                 into veintrace.db",
+        "  veintrace handoffs --worst 3             where it waits, and whom to tell what",
+    ]

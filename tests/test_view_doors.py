@@ -115,6 +115,7 @@ def test_by_command_line(graphs: tuple[Path, Path], name: str, capsys: pytest.Ca
     text = f"{name}@NET" if name.isalpha() else name
     commands = [("lineage", text), ("lineage", text, "--direction", "down"), ("recall", text), ("history", text), ("find", text)]
     commands += [("handoffs", "--carrier", text), ("handoffs", "--legs", "--by", "period"), ("handoffs", "--between", text, text)]
+    commands += [("handoffs", "--worst", "3")]
     for command in commands:
         told = []
         for path, viewer in zip(graphs, (["--viewer", "B"], []), strict=True):

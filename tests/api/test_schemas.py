@@ -23,6 +23,8 @@ ANSWERS = {
     "generate": ["generate", "--journeys", "2", "--out", "network"],
     "handoffs": ["handoffs", "--by", "carrier"],
     "handoffs-between": ["handoffs", "--between", "cellforge", "st-vera"],
+    "handoffs-worst": ["handoffs", "--worst", "3"],
+    "demo": ["demo", "--journeys", "8", "--out", "demo"],
     "cohort": ["cohort", str(ROOT / "examples" / "cohorts" / "responders.yaml"), "--out", "cohort"],
     "recall-all": ["recall", "lot:VEC-7@vectorworks", "--all", "--out", "reached.csv"],
     "verify": ["verify"],
