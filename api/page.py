@@ -10,16 +10,18 @@ from graph.view import View
 from queries.lineage import Lineage
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #111; background: #fff }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem; color: #111; background: #fff }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 pre { font: 13px/1.5 ui-monospace, monospace; overflow-x: auto; background: #f6f6f6; padding: 1rem; border: 1px solid #ccc }
 table { border-collapse: collapse; width: 100%; font-size: 13px }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #bbb; overflow-wrap: break-word }
 th { border-bottom: 2px solid #333 }
+td:first-child { min-width: 11em }
 .warn { border-left: 6px solid #d55e00; padding-left: .8rem }
 pre:focus { outline: 3px solid #0072b2 }
 @media print {
-  body { margin: 0; max-width: none } tr { break-inside: avoid }
+  body { margin: 0; padding: 0; max-width: none } tr { break-inside: avoid } h2 { break-after: avoid }
+  table { font-size: 9px }
   pre { white-space: pre-wrap; border: 0; padding: 0; font-size: 9px }
 }
 """
@@ -86,7 +88,7 @@ class _Page:
         marks = " (after use)" if event.id in found.after_use else ""
         failed = f" ({event.value('status')}: {event.value('failure_reason')})" if event.value("status") == "failed" else ""
         what = str(event.value("type") or event.kind).replace("_", " ") + failed + marks
-        return when(event), what, who(event, self._parties), on, self._written(event)
+        return when(event), what, who(event, self._parties).replace("->", "→"), on, self._written(event)
 
     def _written(self, record: Record) -> str:
         """Who says so, and where: the number of the source and the place in it."""

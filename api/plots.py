@@ -26,8 +26,8 @@ def handoff_map(waits: Waits, departments: Departments, path: Path) -> None:
     rows = _cells(waits, departments)
     drawn = f"colour: hours lost in all; text: median wait; {len(rows)} of {len(waits.table())} pairs are drawn"
     base = alt.Chart(rows).encode(
-        x=alt.X("to:N", title="taken by", axis=alt.Axis(labelAngle=-40, labelLimit=260, grid=True)),
-        y=alt.Y("from:N", title="given by", axis=alt.Axis(labelLimit=260, grid=True, titlePadding=16)),
+        x=alt.X("to:N", title="taken by", axis=alt.Axis(labelAngle=-40, labelLimit=260, grid=True, zindex=0)),
+        y=alt.Y("from:N", title="given by", axis=alt.Axis(labelLimit=260, grid=True, titlePadding=16, zindex=0)),
     )
     # by square root, else one pair that lost most would leave all others in one shade
     scale = alt.Scale(scheme="viridis", reverse=True, type="sqrt", domainMin=0)
