@@ -59,6 +59,19 @@ def test_every_command_of_the_tour_gives_the_output_shown(
         assert _fits(shown, said), f"$ {command}\n{said}"
 
 
+def test_the_demonstration_prints_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for setting in settings.SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    [shown] = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    assert cli.run(["demo"]) == 0
+    said = capsys.readouterr().out
+    for line, wanted in zip(said.splitlines(), shown.splitlines(), strict=True):
+        assert _fits(wanted, line)
+
+
 def test_every_error_has_a_section() -> None:
     for error in _all_errors():
         assert f"\n### `{error.code}`\n" in README, error.code
@@ -96,7 +109,7 @@ def test_the_graphql_example_fits_the_schema() -> None:
 
 
 def test_every_command_is_named() -> None:
-    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS):
+    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
         assert f"veintrace {command.name}" in README, command.name
 
 

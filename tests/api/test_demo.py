@@ -115,8 +115,8 @@ def test_the_page_needs_no_network_and_names_every_event(journey: Case) -> None:
 # -- of a whole network
 
 
-def _run(out: Path, *more: str) -> int:
-    return cli.run(["demo", "--journeys", JOURNEYS, "--seed", "1", "--out", str(out), *more])
+def _run(out: Path, *more: str, journeys: str = JOURNEYS) -> int:
+    return cli.run(["demo", "--journeys", journeys, "--seed", "1", "--out", str(out), *more])
 
 
 @pytest.fixture(scope="module")
@@ -226,9 +226,9 @@ def _same(said: str) -> str:
 
 @pytest.mark.neo4j
 def test_neo4j_prints_the_same_answers(clean_neo4j: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(tmp_path / "demo") == 0
+    assert _run(tmp_path / "demo", journeys="12") == 0
     on_sqlite = capsys.readouterr().out
-    assert _run(tmp_path / "demo", "--graph", clean_neo4j) == 0
+    assert _run(tmp_path / "demo", "--graph", clean_neo4j, journeys="12") == 0
     on_neo4j = capsys.readouterr().out
     assert _same(on_sqlite) == _same(on_neo4j)
     assert "neo4j://" in on_neo4j
