@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from graph.frames import Frames
-from queries.handoffs import SECOND, Waits
+from queries.handoffs import LOTS, SECOND, Waits
 from queries.reaching import reaching
 
 SAMPLES = ("sample", "retain")
@@ -58,9 +58,8 @@ def costliest(waits: Waits, most: int) -> list[Costly]:
 
 def _toward_patients(frames: Frames) -> pl.Series:
     """The events that acted on something besides samples and lots."""
-    beside = frames.of_class("object").filter(pl.col("type").is_in(SAMPLES) | (pl.col("kind") == "Container"))["record"]
-    acted = reaching(frames).happened_to
-    return acted.filter(~pl.col("object").is_in(beside.implode()))["event"].unique()
+    beside = frames.of_class("object").filter(pl.col("type").is_in((*SAMPLES, *LOTS)) | (pl.col("kind") == "Container"))["record"]
+    return reaching(frames).acted.filter(~pl.col("object").is_in(beside.implode()))["event"].unique()
 
 
 def _with_parts(frames: Frames, each: pl.DataFrame) -> pl.DataFrame:

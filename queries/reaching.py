@@ -81,8 +81,12 @@ class Reaching:
     @cached_property
     def _acted(self) -> tuple[Numbers, NDArray[np.uint32]]:
         """Where what each event acted on begins, without making another: itself or through what held it; and that."""
-        acted = self.frames.kept("acted", self._all_acted)
-        return begins(acted["event"], len(self.frames)), acted["object"].to_numpy()
+        return begins(self.acted["event"], len(self.frames)), self.acted["object"].to_numpy()
+
+    @property
+    def acted(self) -> pl.DataFrame:
+        """`object, event`: what acted on each object without making another, itself or through what held it; by `event`."""
+        return self.frames.kept("acted", self._all_acted)
 
     def _all_acted(self) -> pl.DataFrame:
         direct = self.frames.relations("SUBJECT_OF").select(object="source", event="target")
