@@ -81,11 +81,12 @@ def _told(effect: freezing.Effect) -> str:
 def main(arguments: list[str]) -> int:
     """Study so many seeds. 1 if any is not as planted."""
     parser = argparse.ArgumentParser(prog="make study", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=20, help="the effect of freezing needs about 20 to be seen")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--journeys", type=int, default=JOURNEYS)
     asked = parser.parse_args(arguments)
     all_found = []
-    for seed in range(1, asked.seeds + 1):
+    for seed in range(asked.first, asked.first + asked.seeds):
         all_found.append(studied(seed, asked.journeys))
         print(*_lines(all_found[-1]), sep="\n", flush=True)
     effect = freezing.effect(pl.concat(f.cohort for f in all_found), pl.concat(f.truth for f in all_found))
