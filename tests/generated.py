@@ -28,8 +28,10 @@ from queries.recall import recall
 
 ROOT = Path(__file__).parents[1]
 JOURNEYS, SEED = int(os.environ.get("VEINTRACE_JOURNEYS", "20")), 23
-ROOTS = min(200, 2 * JOURNEYS)
+ROOTS = min(200, JOURNEYS)
 """How many records are asked about."""
+TIME = 3600.0
+"""Seconds that a View may take: what is tried here is what it answers, not how fast."""
 WAYS: tuple[Way, ...] = ("up", "down", "both")
 
 DEFINITIONS = {

@@ -15,7 +15,7 @@ from graph.view import view
 from loaders.generator import TRUTH, generate
 from loaders.pipeline import files_of
 from queries.lineage import lineage
-from tests.generated import JOURNEYS, SEED, landed
+from tests.generated import JOURNEYS, SEED, TIME, landed
 
 PRODUCTS = min(200, JOURNEYS)
 
@@ -40,13 +40,13 @@ def reversed_rows(folder: Path, out: Path) -> Path:
 
 def products(graph: SqliteStore) -> list[str]:
     """The ids of some doses, drawn at random."""
-    materials = view(graph).frames.shown("Material")
+    materials = view(graph, deadline=Deadline(TIME)).frames.shown("Material")
     return random.Random(SEED).sample(materials.filter(pl.col("type") == "dose")["id"].to_list(), PRODUCTS)
 
 
 def lineages(store: SqliteStore, doses: list[str]) -> list[dict[str, Any]]:
     """What is told of each, but for where and when it was loaded."""
-    seen = view(store, deadline=Deadline(600))
+    seen = view(store, deadline=Deadline(TIME))
     told = [render.lineage_json(seen, lineage(seen, [dose], "up")) for dose in doses]
     for answer in told:
         del answer["as_of"]

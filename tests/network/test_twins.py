@@ -14,9 +14,7 @@ from graph.sqlite_store import SqliteStore
 from graph.store import Commit, Deadline, Store
 from graph.verify import verify
 from graph.view import View, token, view
-from tests.generated import about, differences, of_all, roots_of
-
-TIME = 3600.0
+from tests.generated import TIME, about, differences, of_all, roots_of
 
 
 class Who(NamedTuple):
