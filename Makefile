@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test network study lint mutants bench clean
+.PHONY: demo test network study lint mutants bench bench-network clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -31,6 +31,10 @@ bench: .venv/stamp
 
 study: .venv/stamp
 	$(BIN)/python -m tests.study.run
+
+# KEEP=DIR keeps networks and graphs for the next run
+bench-network: .venv/stamp
+	$(BIN)/python -m benchmarks.network $(if $(KEEP),--keep $(KEEP))
 
 clean:
 	rm -rf .venv build *.egg-info demo

@@ -5,10 +5,10 @@ killed had written stays; the next run goes on with it, and says that its second
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 
 from graph.sqlite_store import SqliteStore
 from graph.store import Commit
+
+_PAUSE = 0.01
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,29 @@ class Run:
     megabytes: float
 
 
-def run(arguments: list[str], environment: dict[str, str] | None = None) -> tuple[Run, str]:
+def run(arguments: list[str]) -> tuple[Run, str]:
     """Run Python with `arguments` in a process of its own; returns what it took and what it printed."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
-    )
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"python {' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}: {said[-500:]}")
-    return Run(time.perf_counter() - begun, used.ru_maxrss / 1024), said
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+        begun, most = time.perf_counter(), 0.0
+        process = subprocess.Popen([sys.executable, *arguments], stdout=out)
+        while process.poll() is None:
+            most = max(most, _megabytes(process.pid))
+            time.sleep(_PAUSE)
+        took = time.perf_counter() - begun
+        out.seek(0)
+        said = out.read()
+    if process.returncode:
+        raise SystemExit(f"python {' '.join(arguments)} ended with {process.returncode}: {said[-500:]}")
+    return Run(took, most), said
+
+
+def _megabytes(process: int) -> float:
+    """The most memory a process has held, as Linux tells it (0 elsewhere). What `wait4` tells counts its parent's in."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ RECALL = """
 WITH RECURSIVE down(node) AS (
   SELECT {root}::UINTEGER UNION SELECT f.target FROM down JOIN flow f ON f.source = down.node
     WHERE f.source NOT BETWEEN {first_person} AND {last_person}),
-acted AS MATERIALIZED (SELECT t.* FROM trails t SEMI JOIN down ON t.object = down.node
+acted AS (SELECT t.* FROM trails t SEMI JOIN down ON t.object = down.node
   WHERE NOT (t.made OR t.used) OR t.event IN (SELECT node FROM down)),
 included AS (
-  SELECT node FROM down UNION SELECT event FROM acted
+  SELECT node FROM down UNION SELECT event FROM alone SEMI JOIN down ON alone.object = down.node
   UNION SELECT container FROM held SEMI JOIN down ON held.content = down.node
   UNION SELECT event FROM borne SEMI JOIN down ON borne.content = down.node),
 word AS (SELECT object, arg_max(holder, turn) FILTER (holder IS NOT NULL) AS holder,
@@ -147,6 +147,7 @@ def _tables(view: View) -> dict[str, pl.DataFrame]:
         "handoffs": handoffs(view).each,
         "flow": _kept(frames, "flow"),
         "trails": _kept(frames, "trails").with_row_index("turn"),
+        "alone": _kept(frames, "alone"),
         "records": records.with_columns(id=frames.ids(records["record"].to_list())),
         "held": all_held(frames),
         "borne": all_borne(frames),

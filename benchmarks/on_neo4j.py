@@ -123,10 +123,14 @@ def _profiled(driver: Driver, dose: str) -> str:
         "",
         "Written by `make bench`: the server's own PROFILE, one dose.",
     ]
-    lines += ["", "```cypher", BEST_LINEAGE.strip(), "```", ""]
-    lines += [f"{plan['args']['planner']} planner, {plan['args']['runtime']} runtime, {_hits(plan):,} db hits in all.", ""]
-    lines += ["| operator | rows | db hits | details |", "|---|---:|---:|---|", *_operators(plan)]
+    lines += ["", "```cypher", BEST_LINEAGE.strip(), "```", "", *plan_lines(plan)]
     return "\n".join(lines) + "\n"
+
+
+def plan_lines(plan: dict[str, Any]) -> list[str]:
+    """A profiled plan as Markdown: its cost, and a row for each operator."""
+    cost = f"{plan['args']['planner']} planner, {plan['args']['runtime']} runtime, {_hits(plan):,} db hits in all."
+    return [cost, "", "| operator | rows | db hits | details |", "|---|---:|---:|---|", *_operators(plan)]
 
 
 def _hits(plan: dict[str, Any]) -> int:

@@ -61,6 +61,11 @@ def cohort(view: View, definition: Definition) -> Cohort:
     return _Study(view, definition).cohort()
 
 
+def attrition(view: View, definition: Definition) -> tuple[Attrition, ...]:
+    """Only how many units each rule keeps and loses. Raises as `cohort` does."""
+    return _Study(view, definition).selected()[1]
+
+
 class _Study:
     """One cohort in the making. `units`: `unit, event, index, person, episode` (numbers; UTC microseconds), one row a unit."""
 
@@ -77,7 +82,12 @@ class _Study:
         return reaching(self._frames)
 
     def cohort(self) -> Cohort:
-        """Units, rules in order, then columns and labels of what is left."""
+        """What is left after the rules, with columns and labels."""
+        units, attrition = self.selected()
+        return Cohort(self._definition, attrition, self._rows(units))
+
+    def selected(self) -> tuple[pl.DataFrame, tuple[Attrition, ...]]:
+        """The units that every rule keeps, in order, and what each rule keeps and loses."""
         units, candidates = Units(self._frames, self._definition, self._reaching).found()
         attrition = [Attrition("has the index event", len(units), candidates - len(units))]
         for at, rule in enumerate(self._definition.rules):
@@ -86,7 +96,7 @@ class _Study:
             left = units.filter(kept if rule.include else ~kept)
             attrition.append(Attrition(rule.name, len(left), len(units) - len(left)))
             units = left
-        return Cohort(self._definition, tuple(attrition), self._rows(units))
+        return units, tuple(attrition)
 
     def _rows(self, units: pl.DataFrame) -> pl.DataFrame:
         frames, definition = self._frames, self._definition
