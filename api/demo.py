@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from api import cohorts, demo_network, page, plots, settings
-from api.demo_network import Case
+from api.demo_network import PATIENCE, Case
 from api.demo_questions import QUESTIONS
 from api.handoffs import Departments, handoffs_lines
 from api.neo4j_server import LocalNeo4j
@@ -18,7 +18,7 @@ from api.worst import worst_json, worst_lines
 from graph import snapshot
 from graph.errors import UsageError
 from graph.snapshot_store import SnapshotStore
-from graph.store import Store
+from graph.store import Deadline, Store
 from graph.view import View
 from queries.cohorts import cohort
 from queries.handoffs import handoffs
@@ -52,7 +52,10 @@ def run(out: Path, journeys: int, seed: int, graph: str | None, tell: Tell, quie
     with _graph(out, graph) as (store, url):
         case, rows = _build(store, out, journeys, seed, tell, quiet)
         tell(f"loaded {rows:,} rows into {url}  ({perf_counter() - begun:.1f} s)")
-        tell("each answer tells the command that gives it or more; all of them after:", f"  export VEINTRACE_GRAPH={url}")
+        tell(
+            "each answer tells the command that gives it or more; all of them after:",
+            f"  export VEINTRACE_GRAPH={_kept(graph, url)}",
+        )
         asked = perf_counter()
         parts = []
         for part in _parts(case, out, url):
@@ -129,7 +132,7 @@ def _build(store: Store, out: Path, journeys: int, seed: int, tell: Tell, quiet:
 def _parts(case: Case, out: Path, url: str) -> Iterator[Part]:
     """Every answer; the first leaves a page."""
     cache = settings.cache(url) if url.startswith("sqlite") else out / _SNAPSHOTS
-    whole = settings.make_view(SnapshotStore(case.store, snapshot.current(case.store, cache)), None)
+    whole = settings.make_view(SnapshotStore(case.store, snapshot.current(case.store, cache)), None, None, Deadline(PATIENCE))
     for question in QUESTIONS:
         words, command = question.about(case)
         yield Part(words, command, question.answer(case, whole))
@@ -165,15 +168,19 @@ def _cohort(whole: View, folder: Path) -> Part:
     return Part(words, f"veintrace cohort {_COHORT} --out {folder}", lines, [each["path"] for each in files])
 
 
+def _kept(graph: str | None, url: str) -> str:
+    """The address of the graph from then on: a Neo4j of its own ends with the demonstration and is started again at another."""
+    return "neo4j://127.0.0.1:7687" if graph == LOCAL_NEO4J else url
+
+
 def _next(out: Path, graph: str | None, url: str) -> list[str]:
     """How to go on: the service with its address, and three commands for one's own file."""
     address = "http://127.0.0.1:8000/ is the query page, seeing everything; GraphQL is under /graphql"
-    again = f"  veintrace neo4j --data {out / LOCAL_NEO4J} --port 7687        # this graph again, in a terminal of its own"
-    served = "neo4j://127.0.0.1:7687" if graph == LOCAL_NEO4J else url
+    again = f"  veintrace neo4j --data {out / LOCAL_NEO4J} --port 7687     # this graph again, in a terminal of its own"
     return [
         "To open it in a browser (from .venv/bin):",
         *([again] if graph == LOCAL_NEO4J else []),
-        f"  veintrace serve --graph {served}",
+        f"  veintrace serve --graph {_kept(graph, url)}",
         f"  {address}",
         "Now your own file (CSV or Parquet of the bundle, EPCIS 2.0 JSON-LD), after `unset VEINTRACE_GRAPH`:",
         "  veintrace load --dry-run YOUR-FILE       what would be accepted, what refused and why; keeps nothing",

@@ -9,7 +9,7 @@ import polars as pl
 from api import settings
 from graph.errors import UsageError
 from graph.record import Record
-from graph.store import Store
+from graph.store import Deadline, Store
 from graph.view import View
 from loaders import generator, pipeline
 from queries.handoffs import INFUSION, LOTS
@@ -17,6 +17,8 @@ from queries.lineage import Lineage, lineage
 from queries.recall import recall
 
 UNTIL, SINCE = "1-until-release", "2-since-release"
+PATIENCE = 600.0
+"""Seconds a View of the demonstration has: on a slow machine it takes longer rather than answer in part."""
 Progress = Callable[[int, int], None] | None
 
 
@@ -33,7 +35,7 @@ class Case:
 
     def view(self, viewer: str | None = None, as_of: int | None = None) -> View:
         """A View of it, made as for any door."""
-        return settings.make_view(self.store, viewer, None if as_of is None else str(as_of))
+        return settings.make_view(self.store, viewer, None if as_of is None else str(as_of), Deadline(PATIENCE))
 
     def lineage(self, view: View) -> Lineage:
         """What the dose was made of."""
@@ -116,7 +118,7 @@ def load(store: Store, parts: tuple[Path, Path], quarantine: Path, progress: Pro
 
 def case(store: Store, dose: str, release: int) -> Case:
     """What to ask about a dose: the lot in it that went into most doses, and who gave it."""
-    view = settings.make_view(store, None)
+    view = settings.make_view(store, None, None, Deadline(PATIENCE))
     found = lineage(view, [view.resolve(dose)])
     lots = [record for record in found.records.values() if record.value("type") in LOTS]
     down = lineage(view, [view.resolve(dose)], "down").records.values()
