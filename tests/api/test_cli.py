@@ -375,3 +375,14 @@ def test_after_a_rebuild_nothing_is_answered_from_a_snapshot_of_what_was_damaged
     assert wrong != right
     assert loaded("rebuild").status == 0
     assert loaded("handoffs", "--json").out == right
+
+
+def test_the_costliest_handoffs_tell_whom_to_call_and_stand_alone(loaded: Run) -> None:
+    [worst] = loaded("handoffs", "--worst", 1, "--json").json["worst"]
+    assert worst["tell"]["call"] == "control tower +31 20 555 0177"
+    single = loaded(*worst["command"].split()[1:], "--json").json["handoffs"]
+    assert [each["wait_s"] for each in single] == [pytest.approx(worst["hours"] * 3600)]
+    for beside in (("--legs",), ("--by", "carrier"), ("--between", "cellforge", "st-vera")):
+        told = loaded("handoffs", "--worst", 1, *beside)
+        assert told.status == 2
+        assert "leave out --legs, --by and --between" in told.err
