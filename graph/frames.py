@@ -5,7 +5,7 @@ whose rules for ranks are not repeated here.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -136,7 +136,7 @@ class Frames:
         References are numbers of joined records. An instant `X` is text as told, with `X_first` and `X_last` beside it:
         first and last UTC microsecond of it."""
         model = MODELS[kind]
-        columns = _Columns(model.CLASS)
+        columns = _columns(model.CLASS)
         names = [name for n, info in model.model_fields.items() if (name := info.alias or n) in columns.names]
         moments = [f"{name}_{end}" for name in model.INSTANTS for end in ("first", "last")]
         shown = self.of_class(model.CLASS).lazy().filter(pl.col("kind") == kind).select("record", "id", *names, *moments)
@@ -147,7 +147,7 @@ class Frames:
         return self.kept(f"class-{cls}", lambda: self._of_class(cls))
 
     def _of_class(self, cls: str) -> pl.DataFrame:
-        columns = _Columns(cls)
+        columns = _columns(cls)
         words = self.words(cls)
         joined = pl.Series(self._joined).gather(words["nid"])
         handoff = (pl.col("kind") == "Handoff").any().over("nid").fill_null(False)
@@ -163,7 +163,7 @@ class Frames:
 
     def column(self, cls: str, name: str) -> tuple[str, Any]:
         """`(path, type)` under which a field of a class is claimed and held in `words`."""
-        columns = _Columns(cls)
+        columns = _columns(cls)
         path = columns.names[name]
         return path, columns.types[path]
 
@@ -173,7 +173,7 @@ class Frames:
         return self.kept("spans", self._all_spans)
 
     def _all_spans(self) -> pl.DataFrame:
-        columns = _Columns("event")
+        columns = _columns("event")
         words = self.words("event")
         several = pl.Series(self._joined).gather(words["nid"])
         told = words.filter(~several).unpivot([path for path in EVENT_TIMES if path in columns.types], index="nid").drop_nulls()
@@ -190,7 +190,7 @@ class Frames:
 
         `rank` is when all of it was recorded where `at_once`; else statements differ."""
         if cls not in self._said:
-            self._said[cls] = self._words(cls, _Columns(cls))
+            self._said[cls] = self._words(cls, _columns(cls))
         return self._said[cls]
 
     def _words(self, cls: str, columns: "_Columns") -> pl.DataFrame:
@@ -288,6 +288,11 @@ class _Columns:
         for path in self.paths:
             found.setdefault(role_of(path, handoffs), []).append(path)
         return found
+
+
+@cache
+def _columns(cls: str) -> _Columns:
+    return _Columns(cls)
 
 
 def _type_of(info: FieldInfo) -> Any:

@@ -55,11 +55,9 @@ class Units:
     def _with_people(self, units: pl.DataFrame) -> pl.DataFrame:
         """The units with the person and the episode they are of, where there is one."""
         frames, unit = self._frames, self._definition.unit
-        of_order = (
-            frames.relations("ABOUT")
-            .select(episode="source", of_order="target")
-            .unique("episode", keep="first", maintain_order=True)
-        )
+        first, last = frames.of("episode")
+        about = frames.relations("ABOUT").filter(pl.col("source").is_between(first, last - 1))
+        of_order = about.select(episode="source", of_order="target").unique("episode", keep="first", maintain_order=True)
         if self._definition.index.ordered:
             found = units.with_columns(episode=pl.col("event"))
         else:

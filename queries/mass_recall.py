@@ -109,9 +109,12 @@ class _Flow:
         persons = self._making.filter(pl.col("source").is_in(named) & pl.col("source").is_between(first, last - 1))
         overlap = pl.min_horizontal("end", pl.lit(period.end)) > pl.max_horizontal("start", pl.lit(period.start))
         inside = self._held.filter(pl.col("container").is_in(named) & overlap)
-        subjects = self._subjects.filter(pl.col("event").is_in(named))
-        carried = self._borne.filter(pl.col("event").is_in(named))
-        found = (persons["target"], inside["content"], subjects["object"], carried["content"])
+        found = [persons["target"], inside["content"]]
+        first, last = self._frames.of("event")
+        if roots.is_between(first, last - 1).any():
+            subjects = self._subjects.filter(pl.col("event").is_in(named))
+            carried = self._borne.filter(pl.col("event").is_in(named))
+            found += [subjects["object"], carried["content"]]
         return [each.to_numpy() for each in found]
 
     # -- what acted
@@ -126,7 +129,8 @@ class _Flow:
 
     @cached_property
     def _subjects(self) -> pl.DataFrame:
-        return self._frames.relations("SUBJECT_OF").select(object="source", event="target").unique()
+        direct = self._frames.relations("SUBJECT_OF").select(object="source", event="target")
+        return direct.unique().sort("object", "event")
 
     @property
     def _events(self) -> pl.DataFrame:
@@ -228,17 +232,23 @@ class _Flow:
 
     @cached_property
     def _columns(self) -> dict[str, NDArray[Any]]:
-        """The columns that recalls choose rows by: of `_trails`, of `_alone` (`subject`, `act`), of `_borne`, and where in that
-        the rows of each content begin."""
-        trails, alone, borne_ = self._trails, self._alone, self._borne
+        """The columns that recalls choose rows by: of `_trails`, of `_alone` (`subject`, `act`), the row of `_subjects` behind each
+        row of `_borne`, and where in that the rows of each content begin."""
+        trails, alone = self._trails, self._alone
         return {
             **{name: trails[name].to_numpy() for name in ("object", "event")},
             "making": (trails["made"] | trails["used"]).to_numpy(),
             "subject": alone["object"].to_numpy(),
             "act": alone["event"].to_numpy(),
-            "borne": borne_["event"].to_numpy(),
-            "borne_of": begins(borne_["content"], len(self._frames)),
+            "borne": self._frames.kept("borne-subjects", self._borne_subjects)["row"].to_numpy(),
+            "borne_of": begins(self._borne["content"], len(self._frames)),
         }
+
+    def _borne_subjects(self) -> pl.DataFrame:
+        """`row`: for each row of `_borne`, that of `_subjects` which says that the event acted on the container."""
+        direct = _coded(self._subjects, "object", "event")
+        rows = np.searchsorted(direct, _coded(self._borne, "container", "event"))
+        return pl.DataFrame({"row": rows.astype(np.uint32)})
 
     # -- the answer
 
@@ -266,11 +276,13 @@ class _Flow:
         here = walked[columns["object"]] & (~columns["making"] | walked[columns["event"]])
         here &= (columns["object"] >= first) & (columns["object"] < last)
         included[columns["act"][walked[columns["subject"]]]] = True
-        borne_ = rows_of(columns["borne_of"], np.flatnonzero(walked))
-        included[columns["borne"][borne_]] = True
+        borne_ = np.zeros(len(self._subjects), np.bool_)
+        borne_[columns["borne"][rows_of(columns["borne_of"], np.flatnonzero(walked))]] = True
+        carried = self._subjects.filter(pl.Series(borne_))
+        included[carried["event"].to_numpy()] = True
         containers = self._held.filter(pl.Series(walked[self._held["content"].to_numpy()]))["container"].unique()
         included[containers.to_numpy()] = True
-        beside = self._told(self._of_containers(containers.filter(~pl.Series(walked[containers.to_numpy()])), borne_, included))
+        beside = self._told(self._of_containers(containers.filter(~pl.Series(walked[containers.to_numpy()])), carried, included))
         trail = pl.concat([self._trails.filter(pl.Series(here)), beside])
         word = [pl.col(name).drop_nulls().last() for name in ("holder", "state")]
         told = trail.group_by("object", maintain_order=True).agg(word).rename({"object": "record"})
@@ -280,18 +292,17 @@ class _Flow:
         found = rows.with_columns(id=self._frames.ids(numbers), key=self._frames.keys(numbers), status=state)
         return found.select("id", "key", "kind", "type", custodian=self._ids(found["holder"]), status="status")
 
-    def _of_containers(self, containers: pl.Series, borne_: Numbers, included: Mask) -> pl.DataFrame:
+    def _of_containers(self, containers: pl.Series, carried: pl.DataFrame, included: Mask) -> pl.DataFrame:
         """What acted on containers that are not walked while they held what is, and what made them or took them in."""
         trails, columns = self._trails, self._columns
         own = trails.filter(
             pl.Series(columns["making"] & included[columns["event"]]) & pl.col("object").is_in(containers.implode())
         )
-        carried = self._borne.select("container", "event")[borne_].unique()
-        borne_by = carried.filter(pl.col("container").is_in(containers.implode()))
+        borne_by = carried.filter(pl.col("object").is_in(containers.implode()))
         no = pl.lit(False)
         parts = [
             own.select("object", "event", "made", "used"),
-            borne_by.select(object="container", event="event", made=no, used=no),
+            borne_by.select("object", "event", made=no, used=no),
         ]
         return pl.concat(parts).group_by("object", "event").agg(pl.col("made", "used").any())
 
@@ -299,3 +310,9 @@ class _Flow:
         if not len(numbers):
             return pl.Series([], dtype=pl.String)
         return pl.select(pl.when(numbers.is_not_null()).then(self._frames.ids(numbers.fill_null(0).to_numpy()))).to_series()
+
+
+def _coded(pairs: pl.DataFrame, high: str, low: str) -> Numbers:
+    """One number for each row, ascending as the pairs do."""
+    coded: Numbers = pairs[high].to_numpy().astype(np.int64) << 32 | pairs[low].to_numpy()
+    return coded
