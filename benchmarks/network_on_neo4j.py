@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neo4j import Driver, GraphDatabase
+from neo4j import Driver, GraphDatabase, ResultSummary
 
 from api.neo4j_server import LocalNeo4j
 from benchmarks.cold import whole
 from benchmarks.graphs import Network, run
+from benchmarks.on_neo4j import plan_lines
 from benchmarks.timing import best, timed
 from graph import snapshot
 from graph.copying import copy
@@ -75,7 +76,7 @@ def measure(network: Network, lot: str, doses: list[str], ours: Ours, profile: P
     """Rows (what, measured, bar or peer); writes the profiles of the plain Cypher to `profile`."""
     data = network.folder / "neo4j"
     data.mkdir(exist_ok=True)
-    with LocalNeo4j(data, heap=HEAP) as server, GraphDatabase.driver(server.uri) as driver:
+    with LocalNeo4j(data, heap=HEAP) as server, GraphDatabase.driver(server.uri, notifications_min_severity="OFF") as driver:
         table = _copied(network, server.uri)
         table += _opened(network, server.uri, lot)
         store = Neo4jStore(server.uri)
@@ -151,10 +152,7 @@ def _asked(driver: Driver, statement: str, values: dict[str, Any]) -> list[list[
 
 def _profiled(driver: Driver, name: str, statement: str, values: dict[str, Any]) -> str:
     """Statement and plan as run, as Markdown."""
-    from benchmarks.on_neo4j import plan_lines
-
-    with driver.session() as session:
-        summary = session.run(f"PROFILE {statement}", values).consume()
+    summary: ResultSummary = driver.execute_query(f"PROFILE {statement}", values).summary
     assert summary.profile is not None
     return "\n".join([f"## {name}", "", "```cypher", statement.strip(), "```", "", *plan_lines(summary.profile), ""])
 

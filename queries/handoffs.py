@@ -22,6 +22,7 @@ from queries.stays import all_borne
 
 BY = ("period", "product", "preservation", "carrier")
 SECOND = 1_000_000
+_NOBODY = 2**32 - 1
 _ORDER = ("giver", "taker", "wait_s", "event")
 HOUR = 3600
 COLLECTION = ("collection", "leukapheresis", "apheresis", "donation", "procurement")
@@ -193,6 +194,9 @@ def _handoffs(frames: Frames) -> pl.DataFrame:
 def _discarded(frames: Frames, acted: pl.DataFrame) -> pl.Series:
     """The events after which the next step on something they acted on, packing and unpacking aside, was to discard it."""
     events = frames.of_class("event").select(event="record", kind="kind", type="type")
+    ends = events.filter(pl.col("type").is_in(DISCARD))["event"]
+    lost = acted.filter(pl.col("event").is_in(ends.implode()))["object"].unique()
+    acted = acted.filter(pl.col("object").is_in(lost.implode()))
     timed = acted.join(events, on="event").sort("object", "first", "last", "event")
     type_ = pl.coalesce("type", pl.lit(""))
     step_type = pl.when((pl.col("kind") == "Step") & ~type_.is_in(PACKING)).then(type_)
@@ -226,11 +230,15 @@ def _legs(frames: Frames) -> pl.DataFrame:
         carrier="carried_by",
         own="for_episode",
     )
-    told = kept.join(steps, on="event", how="left", maintain_order="left")
-    told = told.with_columns(pl.col("has").forward_fill().over("object"))
-    after = pl.col("event", "first", "acting").shift(-1).over("object").name.prefix("next_")
+    told = kept.join(steps.select("event", "has", "acting"), on="event", how="left", maintain_order="left")
+    same = (pl.col("object") == pl.col("object").shift()).fill_null(False)
+    told = told.with_columns(pl.when(same).then("has").otherwise(pl.col("has").fill_null(_NOBODY)).forward_fill())
+    told = told.with_columns(pl.when(pl.col("has") != _NOBODY).then("has"))
+    goes_on = pl.col("object") == pl.col("object").shift(-1)
+    after = (pl.when(goes_on).then(pl.col(name).shift(-1)).alias(f"next_{name}") for name in ("event", "first", "acting"))
     following = told.with_columns(after).drop_nulls("next_event")
     pairs = following.unique(["event", "next_event", "has"], keep="first", maintain_order=True)
+    pairs = pairs.join(steps.select("event", "preservation", "carrier", "own"), on="event", how="left", maintain_order="left")
     each = pairs.select(
         "event",
         next="next_event",

@@ -155,11 +155,16 @@ def borne(frames: Frames, held: pl.DataFrame) -> pl.DataFrame:
     acts = frames.relations("SUBJECT_OF").select(container="source", event="target").unique()
     dated = acts.join(frames.spans.rename({"record": "event"}), on="event")
     here, there = _overlaps(held["container"], held["start"], held["end"], dated["container"], dated["first"], dated["last"])
-    met = pl.concat([held[here], dated[there].drop("container")], how="horizontal")
-    own = pl.col("event").eq_missing(pl.col("opened_by")) | pl.col("event").eq_missing(pl.col("closed_by"))
-    met = met.filter(own | (pl.col("first") < pl.col("end")))
+    begun, event = dated["first"].to_numpy()[there], dated["event"].to_numpy()[there]
+    kept = begun < held["end"].to_numpy()[here]
+    for own in ("opened_by", "closed_by"):
+        # numbers are small enough for a float to hold, and nothing equals the NaN of an unknown event
+        kept |= event == held[own].cast(pl.Float64).to_numpy()[here]
+    met = held.select(_PAIR)[here[kept]].with_columns(event=pl.Series(event[kept]))
     undated = held.select(_PAIR).unique().join(acts.join(dated, on="event", how="anti"), on="container")
-    return pl.concat([met.select(*_PAIR, "event"), undated.select(*_PAIR, "event")]).unique().sort(*_PAIR, "event")
+    found = pl.concat([met, undated.select(*_PAIR, "event")]).sort(*_PAIR, "event")
+    different = (pl.col(name) != pl.col(name).shift() for name in (*_PAIR, "event"))
+    return found.filter(pl.any_horizontal(different).fill_null(True))
 
 
 def _overlaps(
