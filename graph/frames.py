@@ -20,7 +20,7 @@ from graph.codes import CODES, ROLES
 from graph.joins import groups
 from graph.model import CLASSES, MODELS, RELATIONS
 from graph.record import EVENT_TIMES, Parties, Record, role_of
-from graph.snapshot import Numbers, Snapshot, kept
+from graph.snapshot import Numbers, Snapshot, begins, kept
 
 if TYPE_CHECKING:
     from graph.recorded import Recorded
@@ -58,6 +58,12 @@ class Frames:
         if make not in self._worked_out:
             self._worked_out[make] = make(self)
         found: T = self._worked_out[make]
+        return found
+
+    def begins(self, name: str, column: Callable[[], pl.Series]) -> Numbers:
+        """Where the rows of each number begin in an ascending `column` of numbers, kept as `kept` does; one more at the end."""
+        told = self.kept(f"begins-{name}", lambda: pl.DataFrame({"begin": begins(column(), len(self))}))
+        found: Numbers = told["begin"].to_numpy()
         return found
 
     # -- ids

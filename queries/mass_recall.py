@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from graph.frames import Frames
 from graph.model import CLASSES
-from graph.snapshot import Numbers, begins, rows_of
+from graph.snapshot import Numbers, rows_of
 from graph.view import View
 from queries.containment import EVER, NEVER, Window
 from queries.recall import AFTER, INTO_PERSON
@@ -130,7 +130,7 @@ class _Flow:
     @cached_property
     def _subjects(self) -> pl.DataFrame:
         direct = self._frames.relations("SUBJECT_OF").select(object="source", event="target")
-        return direct.unique().sort("object", "event")
+        return self._frames.kept("subjects", lambda: direct.unique().sort("object", "event"))
 
     @property
     def _events(self) -> pl.DataFrame:
@@ -241,7 +241,7 @@ class _Flow:
             "subject": alone["object"].to_numpy(),
             "act": alone["event"].to_numpy(),
             "borne": self._frames.kept("borne-subjects", self._borne_subjects)["row"].to_numpy(),
-            "borne_of": begins(self._borne["content"], len(self._frames)),
+            "borne_of": self._frames.begins("borne", lambda: self._borne["content"]),
         }
 
     def _borne_subjects(self) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graph.frames import Frames
-from graph.snapshot import Numbers, begins, rows_of
+from graph.snapshot import Numbers, rows_of
 from queries.containment import NEVER
 from queries.handoffs import LOTS, acts
 from queries.stays import all_borne, all_held
@@ -42,7 +42,7 @@ class Reaching:
     @cached_property
     def _columns(self) -> tuple[Numbers, Numbers]:
         """Where the relations out of each number begin, and their targets."""
-        return begins(self.edges["source"], len(self.frames)), self.edges["target"].to_numpy().astype(np.int64)
+        return self.frames.begins("making", lambda: self.edges["source"]), self.edges["target"].to_numpy().astype(np.int64)
 
     def spread(self, holds: pl.DataFrame) -> Moments:
         """Since when each record has in its lineage what `holds` (`record, since`) tells of; `FOREVER` where never."""
@@ -81,7 +81,7 @@ class Reaching:
     @cached_property
     def _acted(self) -> tuple[Numbers, NDArray[np.uint32]]:
         """Where what each event acted on begins, without making another: itself or through what held it; and that."""
-        return begins(self.acted["event"], len(self.frames)), self.acted["object"].to_numpy()
+        return self.frames.begins("acted", lambda: self.acted["event"]), self.acted["object"].to_numpy()
 
     @property
     def acted(self) -> pl.DataFrame:
