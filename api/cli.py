@@ -44,6 +44,9 @@ def run(arguments: list[str]) -> int:
         return fail(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return fail(TraceError("stopped before it was done"), as_json)
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return fail(UsageError(f"cannot read or write {reason}; name another file or folder, or make room", reason=reason), as_json)
     except Exception as error:
         if os.environ.get("VEINTRACE_DEBUG"):
             traceback.print_exc()

@@ -9,11 +9,19 @@ import typer
 
 from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer, whole_view
 from api.output import print_json, progress, say, table
-from api.render import SCHEMA_VERSION
+from api.render import SCHEMA_VERSION, reasons
 from graph.errors import UsageError
+from graph.view import View
 
 if TYPE_CHECKING:
     from loaders.generator import Rule
+
+
+Journeys = Annotated[int, typer.Option(min=1, max=10_000_000, help="How many therapies are ordered.")]
+Seed = Annotated[
+    int,
+    typer.Option(min=-(2**63), max=2**63 - 1, help="Another seed, another network; the same one, the same bytes."),
+]
 
 
 class Group(StrEnum):
@@ -33,9 +41,9 @@ class Format(StrEnum):
 
 
 def generate(
-    journeys: Annotated[int, typer.Option(min=1, help="How many therapies are ordered.")] = 400,
+    journeys: Journeys = 400,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write to: empty, or not there yet.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another network; the same one, the same bytes.")] = 0,
+    seed: Seed = 0,
     rule: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="RULE=NUMBER", help="Set a rule (repeat for more); `--rules` lists them."),
@@ -127,7 +135,7 @@ def handoffs(
             say(*told.handoffs_lines(waits, groups, departments))
             if plot:
                 say(f"drawn in {plot}")
-    return 0
+        return _whole(view, json)
 
 
 def cohort(
@@ -155,12 +163,20 @@ def cohort(
             print_json(cohorts.cohort_json(view, found, files))
         else:
             say(*cohorts.cohort_lines(found, files))
-    return 0
+        return _whole(view, json)
+
+
+def _whole(view: View, json: bool) -> int:
+    """The exit status of an answer over a whole View: 6 while a load is under way, which people are told."""
+    missing = reasons(view)
+    if missing and not json:
+        say(f"NOT COMPLETE ({', '.join(missing)}): a load is not finished, so numbers will change")
+    return 6 if missing else 0
 
 
 def demo(
-    journeys: Annotated[int, typer.Option(min=1, help="How many therapies are ordered.")] = 300,
-    seed: Annotated[int, typer.Option(help="Another seed, another network.")] = 0,
+    journeys: Journeys = 300,
+    seed: Seed = 0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all it writes; an earlier demonstration gives way.")] = Path(
         "demo"
     ),

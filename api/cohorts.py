@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from api.output import table
-from api.render import SCHEMA_VERSION
+from api.output import table, written_file
+from api.render import SCHEMA_VERSION, reasons
 from graph.claims import canonical_json
 from graph.errors import UsageError
 from graph.view import View
@@ -41,6 +41,7 @@ def cohort_json(view: View, found: Cohort, files: list[dict[str, Any]]) -> dict[
     return {
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
+        "completeness": {"reasons": reasons(view)},
         "definition_hash": definition_hash(found.definition),
         "unit": found.definition.unit,
         "count": found.count,
@@ -62,25 +63,21 @@ def cohort_lines(found: Cohort, files: list[dict[str, Any]]) -> list[str]:
 
 def write(view: View, found: Cohort, folder: Path) -> list[dict[str, Any]]:
     """Write `cohort.csv`, `cohort.parquet`, `data-dictionary.csv` and `manifest.json` into `folder`; the same bytes again for the
-    same definition, commit and viewer. Returns `{path, sha256, rows}` of each."""
+    same definition, commit and viewer. Returns `{path, sha256, rows}` of each.
+
+    The manifest is written last, and an earlier one removed first: without it the other files may be of two cohorts."""
     folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / "manifest.json"
+    manifest.unlink(missing_ok=True)
     dictionary = pl.DataFrame(_dictionary(found), schema=["column", "type", "role", "meaning"], orient="row")
     files = []
     for name, frame in (("cohort.csv", found.rows), ("cohort.parquet", found.rows), ("data-dictionary.csv", dictionary)):
-        path = folder / name
-        if path.suffix == ".csv":
-            frame.write_csv(path)
-        else:
-            frame.write_parquet(path, compression="zstd", statistics=True)
-        files.append(_file(path, len(frame)))
-    manifest = folder / "manifest.json"
-    manifest.write_bytes(orjson.dumps(_manifest(view, found, files), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    return [*files, _file(manifest, 1)]
-
-
-def _file(path: Path, rows: int) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest(), "rows": rows}
+        files.append(written_file(folder / name, frame))
+    told = orjson.dumps(_manifest(view, found, files), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    coming = folder / "manifest.json.part"
+    coming.write_bytes(told)
+    coming.replace(manifest)
+    return [*files, {"path": str(manifest), "sha256": hashlib.sha256(told).hexdigest(), "rows": 1}]
 
 
 def _manifest(view: View, found: Cohort, files: list[dict[str, Any]]) -> dict[str, Any]:
@@ -89,6 +86,7 @@ def _manifest(view: View, found: Cohort, files: list[dict[str, Any]]) -> dict[st
     return {
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
+        "completeness": {"reasons": reasons(view)},
         **digest,
         "viewer": view.viewer,
         "definition": _told(found.definition),

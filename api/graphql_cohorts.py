@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql_loading import Loading
 from api.graphql_records import AsOf, Record, bounded, wrap
+from api.render import reasons
 
 
 @strawberry.type(description="How many units a rule kept, and lost.")
@@ -58,6 +59,7 @@ class CohortAnswer:
     unit: str = strawberry.field(description="What is counted: person, episode or material.")
     count: int
     as_of: AsOf
+    reasons: list[str] = strawberry.field(description="LOAD_IN_PROGRESS where a load is not finished, so that numbers will change.")
 
     @strawberry.field(description="The index event, then each rule in order.")
     def attrition(self, first: int = 101) -> list[AttritionLine]:
@@ -85,6 +87,7 @@ def answered(loading: Loading, text: str) -> CohortAnswer:
         unit=definition.unit,
         count=found.count,
         as_of=AsOf(**loading.view.as_of),
+        reasons=reasons(loading.view),
     )
 
 

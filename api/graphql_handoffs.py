@@ -1,12 +1,14 @@
 """GraphQL's handoff table: where handoffs or legs wait and fail, by giver and taker, and what stands behind a row."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 
 from api.graphql_loading import Loading
-from api.graphql_records import Record, bounded, wrap
+from api.graphql_records import AsOf, Record, bounded, wrap
+from api.render import reasons
 from graph import times
 
 if TYPE_CHECKING:
@@ -132,6 +134,8 @@ class HandoffTable:
     loading: strawberry.Private[Loading]
     waits: strawberry.Private[Any]
     by: strawberry.Private[list[str]]
+    as_of: AsOf
+    reasons: list[str] = strawberry.field(description="LOAD_IN_PROGRESS where a load is not finished, so that numbers will change.")
 
     @strawberry.field(description="Rows, most hours first.")
     def legs(self, first: int = 100) -> list[HandoffRow]:
@@ -198,3 +202,14 @@ async def _record(loading: Loading, ids: dict[int, str], number: int | None) -> 
 
 def _iso(moment: int | None) -> str | None:
     return None if moment is None else times.iso(moment)
+
+
+def table_of(loading: Loading, by: Sequence[Group], *asked: Any) -> HandoffTable:
+    """The table over a View of the whole graph; what is `asked` is as `api.handoffs.asked` takes it."""
+    # polars takes longer to import than most questions to answer
+    from api import handoffs
+
+    waits = handoffs.asked(loading.view, *asked)
+    groups = [each.value for each in dict.fromkeys(by)]
+    as_of = AsOf(**loading.view.as_of)
+    return HandoffTable(loading=loading, waits=waits, by=groups, as_of=as_of, reasons=reasons(loading.view))

@@ -7,7 +7,7 @@ import polars as pl
 
 from api.output import table
 from api.parties import named
-from api.render import SCHEMA_VERSION, label
+from api.render import SCHEMA_VERSION, label, reasons
 from graph import times
 from graph.view import View
 from queries.handoffs import Filter, Waits
@@ -81,6 +81,7 @@ def handoffs_json(view: View, waits: Waits, by: Sequence[str], departments: Depa
     return {
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
+        "completeness": {"reasons": reasons(view)},
         "legs": rows,
         "cut": None if found.cut is None else {"hours": found.cut_hours, "handoffs": cut},
         "betweenness": central,
@@ -105,6 +106,7 @@ def single_json(view: View, waits: Waits, giver: int | None, taker: int | None, 
     return {
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
+        "completeness": {"reasons": reasons(view)},
         "handoffs": [
             {
                 **{name: departments.id(row.get(name)) for name in columns},

@@ -1,16 +1,21 @@
 """Printing: one JSON object on stdout for machines, plain text for people, sentences on stderr for errors."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from graph.errors import TraceError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def print_json(answer: Any) -> None:
@@ -70,3 +75,15 @@ def progress(what: str, unit: str, quiet: bool) -> Iterator[Callable[[int, int],
             bar.update(task, completed=done, total=total, rate=f"{speed:,.0f} {unit}/s" if speed else "")
 
         yield advance
+
+
+def written_file(path: Path, rows: "pl.DataFrame") -> dict[str, Any]:
+    """Write rows as CSV, or as Parquet, by the name's end: the whole file or none. Returns `{path, sha256, rows}`."""
+    coming = path.with_name(f"{path.name}.part")
+    if path.suffix == ".csv":
+        rows.write_csv(coming)
+    else:
+        rows.write_parquet(coming, compression="zstd", statistics=True)
+    coming.replace(path)
+    with path.open("rb") as file:
+        return {"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest(), "rows": len(rows)}

@@ -1,14 +1,13 @@
 """A recall of any size for people and machines: who has how many in what state, whom to call, and the file it leaves as."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from api.output import table
+from api.output import table, written_file
 from api.parties import called, named
-from api.render import SCHEMA_VERSION, label
+from api.render import SCHEMA_VERSION, label, reasons
 from graph.errors import UsageError
 from graph.view import View
 from queries.mass_recall import MassRecall
@@ -21,24 +20,19 @@ def written(found: MassRecall, path: Path) -> list[dict[str, Any]]:
     if path.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{path} tells no format: end it with .csv or .parquet", path=str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".csv":
-        found.rows.write_csv(path)
-    else:
-        found.rows.write_parquet(path)
-    with path.open("rb") as file:
-        return [{"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest(), "rows": len(found.rows)}]
+    return [written_file(path, found.rows)]
 
 
 def recall_all_json(view: View, found: MassRecall, files: list[dict[str, Any]]) -> dict[str, Any]:
     """The answer of `recall --all`; `reached` is null where a load is under way: never a part as if it were the whole."""
-    reasons = ["LOAD_IN_PROGRESS"] if view.load_in_progress else []
+    missing = reasons(view)
     reached = {"materials": found.materials, "doses": found.doses, "persons": found.persons}
     return {
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
         "roots": list(found.roots),
-        "completeness": {"total": len(found.rows), "reasons": reasons},
-        "reached": None if reasons else reached,
+        "completeness": {"total": len(found.rows), "reasons": missing},
+        "reached": None if missing else reached,
         "held": _held(view, found),
         "files": files,
     }

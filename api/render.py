@@ -15,6 +15,11 @@ from queries.recall import Recall
 SCHEMA_VERSION = 1
 
 
+def reasons(view: View) -> list[str]:
+    """Why an answer over a whole View may lack something: `LOAD_IN_PROGRESS`, or nothing."""
+    return ["LOAD_IN_PROGRESS"] if view.load_in_progress else []
+
+
 def identifier_json(text: str, cls: str) -> dict[str, Any]:
     """`{scheme, value}` of an identifier text, and its assigner where it is a local one."""
     found = parse(text, cls=cls)

@@ -11,7 +11,7 @@ from strawberry.types import Info
 
 from api import render
 from api.graphql_cohorts import CohortAnswer
-from api.graphql_handoffs import Group, HandoffTable
+from api.graphql_handoffs import Group, HandoffTable, table_of
 from api.graphql_loading import Loading, Request
 from api.graphql_records import MOST, TYPES, AsOf, Record, Stub, bounded, wrap
 from graph.errors import UnknownIdentifier, UsageError
@@ -344,12 +344,7 @@ class Query:
         as_of: str | None = None,
     ) -> HandoffTable:
         request: Request = info.context
-        loading = request.whole(as_of)
-        # polars takes longer to import than most questions to answer
-        from api.handoffs import asked
-
-        waits = asked(loading.view, legs, since, until, product, preservation, carrier)
-        return HandoffTable(loading=loading, waits=waits, by=[each.value for each in dict.fromkeys(by or ())])
+        return table_of(request.whole(as_of), by or (), legs, since, until, product, preservation, carrier)
 
     @strawberry.field(
         description="A cohort of a definition in YAML or JSON (form: cohort-definition.json), nothing later entering."

@@ -5,7 +5,7 @@ from typing import Any
 
 from api.handoffs import duration
 from api.parties import called, named
-from api.render import SCHEMA_VERSION, label
+from api.render import SCHEMA_VERSION, label, reasons
 from graph.view import View
 from queries.costliest import Costly, costliest
 from queries.handoffs import Waits
@@ -21,7 +21,12 @@ _WORDS = {
 
 def worst_json(view: View, waits: Waits, most: int) -> dict[str, Any]:
     """The answer of `veintrace handoffs --worst N --json`: the pairs with most hours on the way to patients, most first."""
-    return {"schema_version": SCHEMA_VERSION, "as_of": view.as_of, "worst": [_row(view, waits, c) for c in costliest(waits, most)]}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "as_of": view.as_of,
+        "completeness": {"reasons": reasons(view)},
+        "worst": [_row(view, waits, each) for each in costliest(waits, most)],
+    }
 
 
 def _row(view: View, waits: Waits, found: Costly) -> dict[str, Any]:

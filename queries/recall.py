@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from graph import times
 from graph.claims import class_of
+from graph.errors import UsageError
 from graph.record import Record
 from graph.view import RECORD_LIMIT, View
 from queries.containment import EVER, Window
@@ -163,7 +164,11 @@ def _status_after(record: Record, event: Record, facts: _Facts) -> str | None:
 
 
 def period(start: str | None, end: str | None) -> Window:
-    """The window between two instants (ISO 8601 with offset, or dates), either of them open; the end is included."""
+    """The window between two instants (ISO 8601 with offset, or dates), either of them open; the end is included.
+
+    Raises `InvalidInstant` for other texts, `UsageError` where it ends before it begins."""
     first = times.span(times.canonical(start))[0] if start else EVER.start
     last = times.span(times.canonical(end))[1] + 1 if end else EVER.end
+    if last <= first:
+        raise UsageError(f"the period ends ({end}) before it begins ({start}); give an end that is later", since=start, until=end)
     return Window(first, last)

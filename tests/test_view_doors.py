@@ -65,6 +65,19 @@ QUERIES = (
 )
 
 
+COHORTS = f"""query($id: String!) {{ cohort(definition: $id) {{ definitionHash unit count reasons attrition {{ rule kept lost }}
+  rows {{ indexDate unit {{ {RECORD} }} person {{ label }} episode {{ label }} values {{ column value }} }} }} }}"""
+PATHS = ("lot", "container", "department", "step", "from")
+"""Where a definition of a cohort names a record."""
+
+
+def definition(path: str, name: str) -> str:
+    """A cohort of materials after a step, by a path that names a record."""
+    told = {"step": {"step": {"performed_by": [name]}}, "from": {"handoff": {"from": [name]}}}.get(path, {path: name})
+    index = {"step": ["making", "secret", "unpacking", "packing"]}
+    return json.dumps({"name": "c", "unit": "material", "known": "now", "index": index, "rules": [{"include": "it", "path": told}]})
+
+
 def story() -> Network:
     """B and H tell of the same bag, box and step, agree on little, and each knows what the other does not."""
     net = Network()
@@ -114,6 +127,7 @@ def without_commits(answer: Any) -> Any:
 def test_by_command_line(graphs: tuple[Path, Path], name: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = f"{name}@NET" if name.isalpha() else name
     commands = [("lineage", text), ("lineage", text, "--direction", "down"), ("recall", text), ("history", text), ("find", text)]
+    commands += [("recall", "--all", text), ("handoffs", "--worst", "3")]
     commands += [("handoffs", "--carrier", text), ("handoffs", "--legs", "--by", "period"), ("handoffs", "--between", text, text)]
     commands += [("handoffs", "--worst", "3")]
     for command in commands:
@@ -145,5 +159,27 @@ def test_by_graphql(graphs: tuple[Path, Path]) -> None:
                 assert told[0].status_code == told[1].status_code
                 assert without_commits(told[0].json()) == without_commits(told[1].json()), (query, name)
                 assert name != "DOSE" or "node(id" in query or "errors" not in told[0].json()
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_cohort_that_names_what_a_viewer_may_not_see_answers_as_if_it_were_never_loaded(
+    graphs: tuple[Path, Path], path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stores = [SqliteStore(path) for path in graphs]
+    doors = [make_app(store, viewer) for store, viewer in zip(stores, ("B", None), strict=True)]
+    with TestClient(doors[0], base_url="http://localhost") as one, TestClient(doors[1], base_url="http://localhost") as other:
+        for name in (*NAMES, "H", "B"):
+            file, text = tmp_path / "cohort.yaml", definition(path, f"{name}@NET" if name.isalpha() and len(name) > 1 else name)
+            file.write_text(text, encoding="utf-8")
+            asked = {"query": COHORTS, "variables": {"id": text}}
+            told = [without_commits(door.post("/graphql", json=asked).json()) for door in (one, other)]
+            assert told[0] == told[1], name
+            said = []
+            for graph, viewer in zip(graphs, (["--viewer", "B"], []), strict=True):
+                status = cli.run(["cohort", str(file), "--graph", f"sqlite:///{graph}", *viewer, "--json"])
+                said.append((status, without_commits(json.loads(capsys.readouterr().out))))
+            assert said[0] == said[1], name
     for store in stores:
         store.close()

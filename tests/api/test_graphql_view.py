@@ -30,6 +30,10 @@ QUESTIONS = {
     "recall": f"query($id: ID!) {{ recall(ids: [$id]) {{ reached {{ materials doses persons }} {LINEAGE} }} }}",
     "history": """query($id: ID!) { history(id: $id) { totalCount edges { cursor
       node { author steward source at eventId recordedAt record reason values } } } }""",
+    "handoffs": """query($id: ID!) { handoffs(carrier: $id) { reasons legs { count from { id } to { id }
+      handoffs { waitS event { id } journey { id } } } betweenness { from { id } to { id } } } }""",
+    "legs": """{ handoffs(legs: true, by: [period]) { reasons legs(first: 100) { count open waitMeanS journeys from { id label }
+      to { id label } handoffs(first: 20) { waitS event { id label } next { id label } journey { id } } } } }""",
 }
 
 
