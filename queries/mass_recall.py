@@ -273,8 +273,7 @@ class _Flow:
         """The finished rows of a walk: what it made, what acted on that, and what held it."""
         columns, included = self._columns, walked.copy()
         first, last = self._frames.of("object")
-        here = walked[columns["object"]] & (~columns["making"] | walked[columns["event"]])
-        here &= (columns["object"] >= first) & (columns["object"] < last)
+        here = walked[columns["object"]] & (columns["object"] >= first) & (columns["object"] < last)
         included[columns["act"][walked[columns["subject"]]]] = True
         borne_ = np.zeros(len(self._subjects), np.bool_)
         borne_[columns["borne"][rows_of(columns["borne_of"], np.flatnonzero(walked))]] = True

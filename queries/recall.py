@@ -43,11 +43,10 @@ def recall(view: View, roots: Collection[str], *, period: Window = EVER, limit: 
     `period` bounds what root containers held. See `queries.lineage.lineage` for the definition of down."""
     found = lineage(view, roots, "down", limit=limit, period=period)
     answer = Recall(found)
-    facts = _facts(found)
+    facts = _facts(view, found)
     for record in view.deadline.watch(found.records.values()):
         if class_of(record.id) == "object" and (record.kind is not None or record.id in facts.events):
-            happened = sorted(facts.events.get(record.id, ()), key=lambda event: _when(found.records[event]))
-            trail = [found.records[event] for event in happened]
+            trail = sorted((facts.records[event] for event in facts.events.get(record.id, ())), key=_when)
             answer.custodian[record.id] = _custodian(record, trail, facts)
             answer.status[record.id] = _status(record, trail, facts)
     if found.completeness.whole:
@@ -69,16 +68,21 @@ def _when(event: Record) -> tuple[int, int, str]:
 
 @dataclass
 class _Facts:
-    """Look-ups over a lineage: events by object, uses as (object, step), outputs as (object, step), persons treated by step."""
+    """Look-ups over a lineage and what made its objects: records by id, events by object, uses as (object, step), outputs as
+    (object, step), persons treated by step."""
 
+    records: Mapping[str, Record]
     events: Mapping[str, set[str]]
     uses: set[tuple[str, str]]
     made: set[tuple[str, str]]
     treated: dict[str, str]
 
 
-def _facts(found: Lineage) -> _Facts:
-    facts = _Facts(defaultdict(set), set(), set(), {})
+def _facts(view: View, found: Lineage) -> _Facts:
+    makings, makers = _makings(view, found)
+    facts = _Facts(found.records | makers, defaultdict(set), set(), makings, {})
+    for record, step in makings:
+        facts.events[record].add(step)
     for event, objects in found.acted_on.items():
         for record in objects:
             facts.events[record].add(event)
@@ -93,6 +97,19 @@ def _facts(found: Lineage) -> _Facts:
             if relation.type == "INPUT_TO":
                 facts.uses.add((relation.source, relation.target))
     return facts
+
+
+def _makings(view: View, found: Lineage) -> tuple[set[tuple[str, str]], dict[str, Record]]:
+    """All steps that made what was walked, as (object, step), and the records of those that are none of the answer's.
+
+    What made a root is not down of it, yet tells who has it and in what state until something else happens to it."""
+    names = {twin: record.id for record in found.records.values() for twin in record.ids}
+    objects = {twin for twin, record in names.items() if class_of(record) == "object" and record in found.depth}
+    outputs = view.neighbours(objects, "up", ("OUTPUT",))
+    others = {edge.source for edge in outputs} - names.keys()
+    joins, makers = view.fetch(others) if others else ({}, {})
+    names |= {twin: min(group) for twin, group in joins.items()}
+    return {(names[edge.target], names[edge.source]) for edge in outputs}, makers
 
 
 def _custodian(record: Record, trail: list[Record], facts: _Facts) -> str | None:

@@ -86,6 +86,68 @@ def test_the_last_event_in_time_tells_whatever_came_last_into_the_graph(store: S
     assert recall(view(store), [rid("object", "BAG")]).status[rid("object", "BAG")] == "thawed"
 
 
+def frozen_retain() -> Network:
+    """A lot goes into cells, of which a retain is frozen; it is put into a box, which nothing happens to."""
+    net = Network()
+    net.material("LOT", type="vector_lot")
+    net.material("RETAIN", type="retain")
+    net.step("make", 1, ["object/LOT"], ["object/CELLS"])
+    net.step("freeze", 2, ["object/CELLS"], ["object/RETAIN"], type="cryopreservation")
+    net.relate("PERFORMED_BY", "event/freeze", "organization/LAB")
+    net.pack("store", 3, "BOX", ["RETAIN"])
+    return net
+
+
+@pytest.mark.parametrize(("cls", "root"), [("object", "LOT"), ("object", "RETAIN"), ("object", "BOX"), ("event", "store")])
+def test_whoever_made_a_thing_has_it_until_more_happens_to_it_whatever_is_recalled(store: Store, cls: str, root: str) -> None:
+    land(store, frozen_retain().claims)
+    found = recall(view(store), [rid(cls, root)])
+    assert found.custodian[rid("object", "RETAIN")] == rid("organization", "LAB")
+    assert found.status[rid("object", "RETAIN")] == "cryopreserved"
+
+
+def test_what_made_a_root_is_not_among_what_the_recall_reached(store: Store) -> None:
+    land(store, frozen_retain().claims)
+    found = recall(view(store), [rid("object", "RETAIN")])
+    assert found.lineage.records.keys() == {rid("object", "RETAIN"), rid("object", "BOX"), rid("event", "store")}
+    assert found.reached == Reached(materials=1, doses=0, persons=0)
+
+
+def test_what_came_after_the_making_of_a_root_has_the_last_word(store: Store) -> None:
+    net = frozen_retain()
+    net.act("thaw", 5, "RETAIN", type="thaw")
+    net.relate("PERFORMED_BY", "event/thaw", "organization/HOSPITAL")
+    land(store, net.claims)
+    found = recall(view(store), [rid("object", "RETAIN")])
+    assert found.custodian[rid("object", "RETAIN")] == rid("organization", "HOSPITAL")
+    assert found.status[rid("object", "RETAIN")] == "thawed"
+
+
+def test_a_root_that_is_one_with_what_was_made_is_held_by_its_maker(store: Store) -> None:
+    net = frozen_retain()
+    net.relate("SAME_AS", "object/RETAIN", "object/ARCHIVED")
+    land(store, net.claims)
+    for root in ("RETAIN", "ARCHIVED"):
+        found = recall(view(store), [rid("object", root)])
+        assert {*filter(None, found.custodian.values())} == {rid("organization", "LAB")}
+
+
+def test_a_root_made_by_a_step_that_the_viewer_may_not_see_is_held_by_nobody_it_knows(store: Store) -> None:
+    net = frozen_retain()
+    net.say("object", "RETAIN", "Material", steward="B", status="stored")
+    land(store, net.claims)
+    found = recall(view(store, "B"), [rid("object", "RETAIN")])
+    assert found.custodian[rid("object", "RETAIN")] is None
+    assert found.status[rid("object", "RETAIN")] == "stored"
+
+
+def test_a_root_made_by_a_step_that_failed_is_not_in_the_state_it_should_have_come_to(store: Store) -> None:
+    net = Network()
+    net.step("freeze", 2, [], ["object/RETAIN"], type="cryopreservation", status="failed")
+    land(store, net.claims)
+    assert recall(view(store), [rid("object", "RETAIN")]).status[rid("object", "RETAIN")] == "failed"
+
+
 def test_where_no_event_tells_the_status_is_the_stated_one(store: Store) -> None:
     net = Network()
     net.material("BAG", status="quarantined")
