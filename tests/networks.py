@@ -142,6 +142,16 @@ def networks(draw: st.DrawFn, assigner: str = "NET") -> list[Claim]:
     return net.claims
 
 
+def performed(claims: list[Claim]) -> list[Claim]:
+    """The same network, where some steps tell who has what they made or took in, and in what state."""
+    net = Network([*claims])
+    for number, type_ in enumerate(("cryopreservation", "infusion", "collection")):
+        for steward in ("H", "B"):
+            net.say("event", f"S{number}", "Step", steward=steward, type=type_)
+            net.relate("PERFORMED_BY", f"event/S{number}", f"organization/{steward}{number}", steward=steward)
+    return net.claims
+
+
 def example(seed: int) -> list[Claim]:
     """A network that is the same at every run."""
     draw = random.Random(seed)

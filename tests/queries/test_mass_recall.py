@@ -8,7 +8,7 @@ from graph.view import View, view
 from queries.containment import EVER, Window
 from queries.mass_recall import recall_all
 from queries.recall import recall
-from tests.networks import BASE, HOUR, Network, ids_of, land, networks
+from tests.networks import BASE, HOUR, ids_of, land, networks, performed
 
 
 def assert_equal(seen: View, root: str, period: Window = EVER) -> None:
@@ -23,16 +23,6 @@ def assert_equal(seen: View, root: str, period: Window = EVER) -> None:
         assert row["kind"] == one.lineage.records[record].kind
     if one.reached:
         assert (whole.materials, whole.doses, whole.persons) == (one.reached.materials, one.reached.doses, one.reached.persons)
-
-
-def performed(claims: list[Claim]) -> list[Claim]:
-    """The same network, where some steps tell who has what they made or took in, and in what state."""
-    net = Network([*claims])
-    for number, type_ in enumerate(("cryopreservation", "infusion", "collection")):
-        for steward in ("H", "B"):
-            net.say("event", f"S{number}", "Step", steward=steward, type=type_)
-            net.relate("PERFORMED_BY", f"event/S{number}", f"organization/{steward}{number}", steward=steward)
-    return net.claims
 
 
 @settings(

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
 
+from graph.claims import Claim
 from graph.sqlite_store import SqliteStore
 from graph.store import Store
 from graph.view import view
 from queries.recall import Reached, recall
-from tests.networks import Network, at, land, rid
+from tests.networks import FEW, Network, at, ids_of, land, networks, performed, rid
 
 
 @pytest.fixture
@@ -104,6 +106,20 @@ def test_whoever_made_a_thing_has_it_until_more_happens_to_it_whatever_is_recall
     found = recall(view(store), [rid(cls, root)])
     assert found.custodian[rid("object", "RETAIN")] == rid("organization", "LAB")
     assert found.status[rid("object", "RETAIN")] == "cryopreserved"
+
+
+@FEW
+@given(claims=networks().map(performed))
+def test_who_has_a_thing_and_in_what_state_does_not_depend_on_what_is_recalled(claims: list[Claim]) -> None:
+    store = SqliteStore(":memory:")
+    land(store, claims)
+    seen, told = view(store), dict[str, tuple[str | None, str | None]]()
+    for root in sorted({min(group) for group in seen.joined(ids_of(claims)).values()}):
+        found = recall(seen, [root])
+        for record in found.custodian.keys() & found.lineage.depth.keys():
+            word = found.custodian[record], found.status[record]
+            assert told.setdefault(record, word) == word
+    store.close()
 
 
 def test_what_made_a_root_is_not_among_what_the_recall_reached(store: Store) -> None:
