@@ -18,7 +18,7 @@ from graph.errors import DeadlineExceeded
 from graph.model import MODELS, RELATIONS, refs
 from graph.sqlite_store import SqliteStore
 from graph.store import Deadline
-from graph.view import view
+from graph.view import View, view
 from loaders.pipeline import Options, load
 from queries.lineage import lineage
 
@@ -279,6 +279,18 @@ def test_a_bad_request_says_what_is_wrong_with_it(store: SqliteStore, content: b
         answer = client.post("/graphql", content=content, headers={"content-type": kind})
     assert answer.status_code == 400
     assert said in answer.json()["errors"][0]["message"]
+
+
+def test_an_answer_about_the_whole_graph_tells_its_commit_and_of_a_load_under_way(
+    ask: Callable[..., dict[str, Any]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "{ asOf { commit } reasons }"
+    definition = '{"name": "c", "unit": "material", "known": "now", "index": {"step": ["processing"]}}'
+    asked = f"query($of: String!) {{ handoffs {told} cohort(definition: $of) {told} }}"
+    for under_way, reasons in ((False, []), (True, ["LOAD_IN_PROGRESS"])):
+        monkeypatch.setattr(View, "load_in_progress", under_way)
+        expected = {"asOf": {"commit": view(store).as_of["commit"]}, "reasons": reasons}
+        assert ask(asked, of=definition)["data"] == {"handoffs": expected, "cohort": expected}
 
 
 def test_the_service_tells_that_it_is_up_and_ready(store: SqliteStore) -> None:
