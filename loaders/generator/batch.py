@@ -7,7 +7,7 @@ from loaders.generator.hands import Hands
 from loaders.generator.making import Maker, Plan, Starting, donation, sgtin
 from loaders.generator.network import BY_NAME, DAY, HOUR, Department
 from loaders.generator.telling import Scribe
-from loaders.generator.world import World, carrier, freezer
+from loaders.generator.world import World, carrier
 
 JOURNEYS = 50
 """How many journeys one batch serves, not all of which take a dose."""
@@ -62,7 +62,7 @@ class Batch:
         plan = Plan(doses or [self.dose(0)], 10, box, fails=False)
         made = Maker(world, self._maker, name, draws, scribe, hands).make(arrived, materials, plan)
         for dose in plan.doses:
-            scribe.stay(dose, freezer(self._maker), (self._maker, made.frozen), None)
+            scribe.stay(dose, self._world.freezer(self._maker, self._number), (self._maker, made.frozen), None)
 
     def _donated(self, scribe: Scribe, hands: Hands, number: int, staff: Department, due: int) -> tuple[str, int]:
         """A donor's bag and when it arrives at the maker."""
@@ -88,6 +88,6 @@ class Batch:
         hours = 9.0 if taker.of.region == maker.region else 26.0
         dispatch, by = maker.department("dispatch"), carrier(maker, taker.of)
         move = hands.ship(f"NK-{journey:07d}", dispatch, taker, by, ready, hours, [dewar], [dose], "cryopreserved")
-        scribe.stay(dose, freezer(maker), None, (maker, move.released - 1200))
+        scribe.stay(dose, self._world.freezer(maker, self._number), None, (maker, move.released - 1200))
         scribe.stay(dose, dewar, (maker, move.released - 900), (taker.of, move.accepted + 600))
         return move.accepted

@@ -12,7 +12,7 @@ from loaders.generator.making import Maker, Plan, Product, Starting, donation, s
 from loaders.generator.network import BY_NAME, DAY, HOSPITALS, HOUR, Organisation
 from loaders.generator.patient import Patient, Treated
 from loaders.generator.telling import Scribe
-from loaders.generator.world import World, carrier, freezer
+from loaders.generator.world import World, carrier
 
 Preservation = Literal["fresh", "cryopreserved"]
 ALLOGENEIC = "novaleucel"
@@ -205,10 +205,11 @@ class Journey:
         intake = maker.department("intake")
         move = self._hands.ship(f"SH-{self._number}", lab, intake, by, ready, hours, [shipper], names, kept, pickup=late)
         packed, unpacked = (self._hospital, move.released - 900), (maker, move.accepted + 300)
+        cold = self._world.freezer(self._hospital, self._index)
         for name in names:
             self._scribe.stay(name, shipper, packed, unpacked)
             if frozen:
-                self._scribe.stay(name, freezer(self._hospital), (packed[0], ready - 2 * DAY), (packed[0], packed[1] - 300))
+                self._scribe.stay(name, cold, (packed[0], ready - 2 * DAY), (packed[0], packed[1] - 300))
         self._logged(by.of, shipper, draws.normal("warmest", -150 if frozen else 6, 4), move.accepted - HOUR)
         out = (move.accepted - collected[1]) / HOUR
         lost = 0.0 if frozen else self._world.rules["effect.pickup"] * min(out, 200)
@@ -262,9 +263,9 @@ class Journey:
         by, ready = carrier(maker, self._hospital), (made.released or 0) + DAY
         move = self._hands.ship(f"BK-{self._number}", dispatch, pharmacy, by, ready, hours, [dewar], doses, "cryopreserved")
         out, back = move.released - 1200, move.accepted + 600
-        self._scribe.stay(cassette, freezer(maker), (maker, made.frozen), (maker, out))
+        self._scribe.stay(cassette, self._world.freezer(maker, self._index), (maker, made.frozen), (maker, out))
         self._scribe.stay(cassette, dewar, (maker, out + 300), (self._hospital, back))
-        self._scribe.stay(cassette, freezer(self._hospital), (self._hospital, back + 60))
+        self._scribe.stay(cassette, self._world.freezer(self._hospital, self._index), (self._hospital, back + 60))
         self._logged(by.of, dewar, self._draws.normal("warmest back", -160, 6), move.accepted - HOUR)
         due = move.accepted + int(min(self._draws.lognormal("until infusion", 3.5, 0.35), 12) * DAY)
         first = 0
@@ -302,7 +303,7 @@ class Journey:
         dispatch = maker.department("dispatch")
         start = dispatch.opens((made.released or 0) + 30 * DAY)
         cassette = self._named("cassette")
-        self._scribe.stay(cassette, freezer(maker), (maker, made.frozen), (maker, start - 600))
+        self._scribe.stay(cassette, self._world.freezer(maker, self._index), (maker, made.frozen), (maker, start - 600))
         for dose in doses:
             self._scribe.stay(dose, cassette, (maker, made.frozen - 600), (maker, start - 300))
         told: dict[str, Any] = {"disposition": "patient not treated"}

@@ -14,6 +14,8 @@ BUSIEST = "lot:MD-900@mediara"
 """The lot of medium that is used most: for a part of the time by all makers."""
 _EARLY, _LATE = 150, 240
 """Days before the first journey begins and after the last does, in which lots are used and freezers looked after."""
+_PER_FREEZER = 1_000
+"""Journeys of a network for which an organisation has one freezer: what is in it at a time must not grow with the network."""
 _LIFE = {"vector": 30, "reagent": 14, "medium": 45}
 """Days for which a lot is used."""
 _SHIPPING = 5 * DAY
@@ -56,7 +58,7 @@ class World:
                     self._tell_lot(scribe, what, _lot_name(what, maker, number), number, (maker,))
         self._tell_lot(scribe, "medium", BUSIEST, 0, MAKERS, begin=self._busiest[0])
         for org in (*HOSPITALS, *MAKERS):
-            self._tell_freezer(scribe, org)
+            self._tell_freezers(scribe, org)
 
     def _tell_organisation(self, scribe: Scribe, org: Organisation) -> None:
         begin = self.calendar.begin - 2 * _EARLY * DAY
@@ -100,21 +102,29 @@ class World:
             )
             scribe.handoff(move, [name], [name])
 
-    def _tell_freezer(self, scribe: Scribe, org: Organisation) -> None:
-        """A freezer in service for years, looked after every second month."""
-        keeper = org.department("pharmacy" if org.type == "hospital" else "dispatch")
-        draws, name, begin = self.draws(org.name), freezer(org), self.calendar.begin - _EARLY * DAY
-        scribe.row(org, "container", begin, name, id="FRZ-1", type="freezer", name="Vapour-phase freezer 1")
-        for number in range((self.calendar.days + _EARLY + _LATE) // 60):
-            start = keeper.opens(begin + number * 60 * DAY)
-            scribe.step(f"INS-{number}", "inspection", keeper, start, start + HOUR, subjects=[name])
-            cold = round(draws.normal(f"cold {org.name} {number}", -172, 4), 1)
-            scribe.observe(org, f"object/{name}", "temperature", cold, "Cel", start, method="thermocouple")
+    def _tell_freezers(self, scribe: Scribe, org: Organisation) -> None:
+        """Freezers in service for years, each looked after every second month."""
+        keeper, begin = org.department("pharmacy" if org.type == "hospital" else "dispatch"), self.calendar.begin - _EARLY * DAY
+        draws = self.draws(org.name)
+        for at in range(self._freezers):
+            name, mark = self.freezer(org, at), f"{at + 1} " if at else ""
+            told = {"type": "freezer", "name": f"Vapour-phase freezer {at + 1}"}
+            scribe.row(org, "container", begin, name, id=name.partition("@")[0], **told)
+            for number in range((self.calendar.days + _EARLY + _LATE) // 60):
+                start = keeper.opens(begin + number * 60 * DAY)
+                step = f"INS-{number}" if not at else f"INS-{number}-{at + 1}"
+                scribe.step(step, "inspection", keeper, start, start + HOUR, subjects=[name])
+                cold = round(draws.normal(f"cold {mark}{org.name} {number}", -172, 4), 1)
+                scribe.observe(org, f"object/{name}", "temperature", cold, "Cel", start, method="thermocouple")
 
+    @property
+    def _freezers(self) -> int:
+        """How many freezers an organisation has: as many as keeps each as full as that of a small network is."""
+        return self.calendar.journeys // _PER_FREEZER + 1
 
-def freezer(org: Organisation) -> str:
-    """The freezer of a hospital or maker."""
-    return f"FRZ-1@{org.name}"
+    def freezer(self, org: Organisation, number: int) -> str:
+        """The freezer in which a hospital or maker keeps what is of this journey or batch."""
+        return f"FRZ-{number % self._freezers + 1}@{org.name}"
 
 
 def carrier(origin: Organisation, target: Organisation) -> Department:

@@ -16,7 +16,7 @@ from graph.sqlite_store import SqliteStore
 from graph.view import View, view
 from loaders.generator import PLANTED, TRUTH, Rules, generate
 from loaders.generator.journey import THERAPIES, Ended, Journey
-from loaders.generator.network import BY_NAME, DAY, Calendar
+from loaders.generator.network import BY_NAME, DAY, HOSPITALS, Calendar
 from loaders.generator.world import World
 from loaders.pipeline import LoadReport, Options, load
 from queries.handoffs import handoffs
@@ -228,3 +228,12 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UsageError, match="not empty"):
         generate(tmp_path, 1)
+
+
+def test_a_larger_network_has_more_freezers_none_of_them_fuller() -> None:
+    hospital = HOSPITALS[0]
+    for journeys, freezers in ((400, 1), (2_500, 3)):
+        world = World(1, Rules({}), Calendar(journeys))
+        assert {world.freezer(hospital, number) for number in range(50)} == {
+            f"FRZ-{n + 1}@{hospital.name}" for n in range(freezers)
+        }
