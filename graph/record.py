@@ -171,7 +171,7 @@ def event_times(fields: Mapping[str, Any]) -> tuple[str | None, ...]:
 
 def event_span(*words: Mapping[str, Any]) -> tuple[int, int] | None:
     """First and last microsecond of an event by the fields of some stewards; None where they give no time."""
-    moments = [times.span(text) for fields in words for text in event_times(fields) if text is not None]
+    moments = [times.span(text) for fields in words for path in EVENT_TIMES if (text := fields.get(path)) is not None]
     if not moments:
         return None
     return min(moments)[0], moments[0][1] if len(moments) == 1 else max(end for _, end in moments)

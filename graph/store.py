@@ -5,7 +5,7 @@ fields (`State`), the relations (`Edge`), and the identifier texts. Every row of
 commits, so any read can be made `as of` a commit; and carries its steward, so any read can be kept to some stewards.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
@@ -123,8 +123,15 @@ class Deadline:
         if self.over():
             raise DeadlineExceeded(self.seconds)
 
-    def watch(self, items: Iterable[T]) -> Iterator[T]:
+    def watch(self, items: Iterable[T]) -> Iterable[T]:
         """The same items, with a `check` before the first and every few hundred: for work on many that reads nothing."""
+        if not isinstance(items, Sized) or len(items) > _BETWEEN_CHECKS:
+            return self._watched(items)
+        if len(items):
+            self.check()
+        return items
+
+    def _watched(self, items: Iterable[T]) -> Iterator[T]:
         for at, item in enumerate(items):
             if at % _BETWEEN_CHECKS == 0:
                 self.check()

@@ -8,6 +8,7 @@ mirror of up: b is down of a exactly if a is up of b.
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from graph.claims import Edge, class_of
@@ -116,6 +117,14 @@ def _both(found: list[Lineage]) -> Lineage:
 
 def _order(relation: Relation) -> tuple[str, str, str, int]:
     return relation.type, relation.source, relation.target, relation.start or NEVER
+
+
+def _ordered(relations: list[Relation]) -> list[Relation]:
+    """The same as `_order` has them, where those of equal ends are in order already: only stays can have equal ends."""
+    return sorted(relations, key=_ENDS)
+
+
+_ENDS = itemgetter(0, 1, 2)
 
 
 class _Walk:
@@ -233,7 +242,7 @@ class _Walk:
                 depth[event] = min([depth[subject] for subject in subjects])
         answer = Lineage(tuple(sorted(self.roots)), self.way, self._completeness())
         answer.records = {record: records[record] for record in self.view.deadline.watch(sorted(included))}
-        answer.relations = sorted([*relations, *map(self._contained_in, stays)], key=_order)
+        answer.relations = _ordered([*relations, *sorted(map(self._contained_in, stays), key=_order)])
         answer.depth = depth
         answer.acted_on = acted_on
         if self.way == "up":

@@ -73,6 +73,18 @@ class Took:
         self.seconds = time.monotonic() - self._begun
 
 
+def soonest(read: Callable[[], None]) -> float:
+    """Seconds of the quickest of three reads: a busy machine may hold up one, but a read that ignores its end is never quick."""
+    found = []
+    for _ in range(3):
+        with Took() as took:
+            read()
+        found.append(took.seconds)
+        if took.seconds < SHORT + GRACE:
+            break
+    return min(found)
+
+
 def assert_idle(store: Store, mesh: Mesh) -> None:
     """Nothing of ours runs in the store a second later at most, and it answers."""
     until = time.monotonic() + 1
@@ -99,23 +111,28 @@ def working(store: Store) -> bool:
 @pytest.mark.parametrize("name", READS)
 def test_a_read_of_200_000_ids_ends_at_its_deadline(large: Large, many: list[str], name: str) -> None:
     store, mesh = large
-    scope = Scope(everything(store).commit, None, Deadline(SHORT))
-    with Took() as took, pytest.raises(DeadlineExceeded):
-        READS[name](store, many, scope)
-    assert took.seconds < SHORT + GRACE
+
+    def read() -> None:
+        with pytest.raises(DeadlineExceeded):
+            READS[name](store, many, Scope(everything(store).commit, None, Deadline(SHORT)))
+
+    assert soonest(read) < SHORT + GRACE
     assert_idle(store, mesh)
 
 
 @pytest.mark.parametrize("name", READS)
 def test_a_read_of_200_000_ids_ends_when_it_is_cancelled(large: Large, many: list[str], name: str) -> None:
     store, mesh = large
-    deadline = Deadline(60)
-    timer = threading.Timer(SHORT, deadline.cancel)
-    timer.start()
-    with Took() as took, pytest.raises(DeadlineExceeded):
-        READS[name](store, many, Scope(everything(store).commit, None, deadline))
-    timer.join()
-    assert took.seconds < SHORT + GRACE
+
+    def read() -> None:
+        deadline = Deadline(60)
+        timer = threading.Timer(SHORT, deadline.cancel)
+        timer.start()
+        with pytest.raises(DeadlineExceeded):
+            READS[name](store, many, Scope(everything(store).commit, None, deadline))
+        timer.join()
+
+    assert soonest(read) < SHORT + GRACE
     assert_idle(store, mesh)
 
 
