@@ -41,7 +41,7 @@ _SIDES = {"up": ("dst", "src"), "down": ("src", "dst")}
 _EDGE = "edge.type, edge.src, edge.dst, edge.sid, edge.quantity, edge.unit"
 
 
-_DURABLE = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY", "mmap_size=2147418112")
+_DURABLE = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
 _SCRATCH = ("journal_mode=MEMORY", "synchronous=OFF", "cache_size=-262144", "temp_store=MEMORY")
 
 
