@@ -45,12 +45,15 @@ def run(arguments: list[str]) -> tuple[Run, str]:
 
 
 def _megabytes(process: int) -> float:
-    """The most memory a process has held, as Linux tells it (0 elsewhere). What `wait4` tells counts its parent's in."""
+    """The most memory a process and those it started have held, as Linux tells it (0 elsewhere). What `wait4` tells counts its
+    parent's in."""
     try:
+        begun = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()
         lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+    own = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+    return own + sum(_megabytes(int(child)) for child in begun)
 
 
 @dataclass(frozen=True)
