@@ -119,14 +119,6 @@ def _order(relation: Relation) -> tuple[str, str, str, int]:
     return relation.type, relation.source, relation.target, relation.start or NEVER
 
 
-def _ordered(relations: list[Relation]) -> list[Relation]:
-    """The same as `_order` has them, where those of equal ends are in order already: only stays can have equal ends."""
-    return sorted(relations, key=_ENDS)
-
-
-_ENDS = itemgetter(0, 1, 2)
-
-
 class _Walk:
     """One walk in one direction: making first, then containment, again while containers used as inputs add starts."""
 
@@ -242,7 +234,8 @@ class _Walk:
                 depth[event] = min([depth[subject] for subject in subjects])
         answer = Lineage(tuple(sorted(self.roots)), self.way, self._completeness())
         answer.records = {record: records[record] for record in self.view.deadline.watch(sorted(included))}
-        answer.relations = _ordered([*relations, *sorted(map(self._contained_in, stays), key=_order)])
+        # only stays can have equal ends, and those are in order already: sorted by ends alone, which takes half as long
+        answer.relations = sorted([*relations, *sorted(map(self._contained_in, stays), key=_order)], key=itemgetter(0, 1, 2))
         answer.depth = depth
         answer.acted_on = acted_on
         if self.way == "up":
