@@ -7,7 +7,8 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from queue import Queue
@@ -128,29 +129,18 @@ def serve(orders: BinaryIO, out: BinaryIO) -> None:
         pickle.dump((word, told), out, protocol=pickle.HIGHEST_PROTOCOL)
         out.flush()
 
+    @cache
     def zone_of(name: str) -> str | None:
         tell("zone", name)
         zone: str | None = pickle.load(orders)  # noqa: S301 - from a process of our own
         return zone
 
-    context = Context(steward, forced, _remembered(zone_of), ignore, lambda position: tell("reached", position))
+    context = Context(steward, forced, zone_of, ignore, lambda position: tell("reached", position))
     for source in sources:
         found = read(source, context)
         while part := list(islice(found, _ITEMS)):
             tell("items", list(map(_packed, part)))
         tell("end")
-
-
-def _remembered(ask: Callable[[str], str | None]) -> Callable[[str], str | None]:
-    """`ask`, once a name."""
-    known: dict[str, str | None] = {}
-
-    def answer(name: str) -> str | None:
-        if name not in known:
-            known[name] = ask(name)
-        return known[name]
-
-    return answer
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from graph.frames import Frames
 from graph.model import CLASSES
-from graph.snapshot import Numbers, rows_of
+from graph.snapshot import Numbers, begins, rows_of
 from graph.view import View
 from queries.containment import EVER, NEVER, Window
 from queries.recall import AFTER, INTO_PERSON
@@ -87,17 +87,16 @@ class _Flow:
         """Where the relations out of each number begin, and their targets; none out of persons, who end a walk."""
         first, last = self._frames.of("person")
         edges = self._making.filter(~pl.col("source").is_between(first, last - 1))
-        begins: Numbers = np.searchsorted(edges["source"].to_numpy(), np.arange(len(self._frames) + 1))
-        return begins, edges["target"].to_numpy().astype(np.int64)
+        return begins(edges["source"], len(self._frames)), edges["target"].to_numpy().astype(np.int64)
 
     def walked(self, roots: Numbers, period: Window) -> Mask:
         """What is made of the roots: themselves, what events among them acted on, what containers among them held."""
         seen = np.zeros(len(self._frames), np.bool_)
         frontier = np.unique(np.concatenate([roots, *self._beside(pl.Series(roots), period)])).astype(np.int64)
         seen[frontier] = True
-        begins, targets = self._onward
+        begin, targets = self._onward
         while len(frontier):
-            ends = targets[rows_of(begins, frontier)]
+            ends = targets[rows_of(begin, frontier)]
             frontier = np.unique(ends[~seen[ends]])
             seen[frontier] = True
         return seen
