@@ -39,7 +39,7 @@ def load(
     steward: Annotated[str | None, typer.Option(metavar="ORG", help="Who says so, whatever the data says.")] = None,
     author: Annotated[str | None, typer.Option(help="Who loads. [env VEINTRACE_AUTHOR]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; needs no graph.")] = False,
-    batch: Annotated[int, typer.Option(min=1, max=BATCH, help="Most claims in one commit.")] = BATCH,
+    batch: Annotated[int, typer.Option(min=1, max=BATCH, help="Most claims in one commit.")] = pipeline.Options.batch_size,
     ignore_field: Annotated[list[str] | None, typer.Option(help="Event field that takes no part in event hashes.")] = None,
     close: Annotated[
         str | None, typer.Option(metavar="LOAD", help="Close a load that was killed and will not be repeated.")

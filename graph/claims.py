@@ -14,7 +14,7 @@ stands) serves values, relations and retractions alike:
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,8 +35,7 @@ def canonical_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Where in its source a claim stands: `line N`, JSON pointer or XPath; for EPCIS the eventID and event hash."""
 
     at: str
@@ -57,14 +56,22 @@ class Claim:
     recorded_at: int | None = None
     names: dict[str, str | None] = field(default_factory=dict)
     _body: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _text: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def body(self) -> bytes:
-        """Canonical JSON of what is claimed: steward, record, fields, date of recording and names; no evidence.
+        """Canonical JSON of what is claimed: steward, record, date of recording, fields and names; no evidence.
 
         It is kept, so ask only when all is said."""
         if self._body is None:
-            self._body = canonical_json([self.steward, self.record, self.recorded_at, self.fields, self.names])
+            told = canonical_json([self.steward, self.record, self.recorded_at])
+            self._body = b"%b,%b,%b]" % (told[:-1], self.text(), canonical_json(self.names))
         return self._body
+
+    def text(self) -> bytes:
+        """Canonical JSON of the fields, a part of `body`; kept likewise."""
+        if self._text is None:
+            self._text = canonical_json(self.fields)
+        return self._text
 
 
 def claim_hash(body: bytes) -> bytes:
@@ -74,9 +81,18 @@ def claim_hash(body: bytes) -> bytes:
 
 def from_body(body: bytes, evidence: Evidence) -> Claim:
     """The claim whose `body()` this is."""
-    steward, record, recorded_at, fields, names = orjson.loads(body)
+    return _from_doc(orjson.loads(body), body, None, evidence)
+
+
+def from_bodies(bodies: Collection[bytes], texts: Iterable[bytes], evidence: Iterable[Evidence]) -> Iterator[Claim]:
+    """The claims whose `body()` and `text()` these are, read at one go."""
+    return map(_from_doc, orjson.loads(b"[%b]" % b",".join(bodies)), bodies, texts, evidence)
+
+
+def _from_doc(doc: list[Any], body: bytes, text: bytes | None, evidence: Evidence) -> Claim:
+    steward, record, recorded_at, fields, names = doc
     claim = Claim(steward, record, fields, evidence, recorded_at, names)
-    claim._body = body
+    claim._body, claim._text = body, text
     return claim
 
 
@@ -124,12 +140,12 @@ _PLAIN = {name for name, relation in RELATIONS.items() if not relation.fields}
 def edges_of(record: str, steward: str, fields: Mapping[str, Any], about: Iterable[str] | None = None) -> list[Edge]:
     """The relations that stand in one steward's fields of a record; none where it is retracted.
 
-    With `about`, paths as of `relations_in`, only these relations."""
+    With `about`, some of the paths of `fields`, only those relations."""
     found: list[Edge] = []
     if fields.get(RETRACTED):
         return found
     for path in fields if about is None else about:
-        if not "A" <= path[0] <= "Z" or path not in fields:
+        if not "A" <= path[0] <= "Z":
             continue
         type_, _, other = path.partition(" ")
         if not other:
@@ -146,17 +162,11 @@ def edges_of(record: str, steward: str, fields: Mapping[str, Any], about: Iterab
     return found
 
 
-def relations_in(paths: Iterable[str]) -> list[str]:
-    """The paths of the relations that `paths` state, or properties of which they give, each once."""
-    found = {path if path.count(" ") < 2 else path[: path.rindex(" ")]: None for path in paths if "A" <= path[0] <= "Z"}
-    return list(found)
-
-
 def labels_of(fields: Mapping[str, Any], about: Iterable[str] | None = None) -> Iterator[str]:
-    """The identifier texts that one steward's fields give a record (of those `about`, paths); none where it is retracted."""
+    """The identifier texts that one steward's fields (`about`: only these paths of them) give a record; none if it is retracted."""
     if not fields.get(RETRACTED):
         for path in fields if about is None else about:
-            if path.startswith("is ") and path in fields:
+            if path[:3] == "is ":
                 yield path[3:]
 
 

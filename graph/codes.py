@@ -35,11 +35,11 @@ _CODE_OF_TYPE = {name: codes[0] for name, codes in CODES.items()} | {"INPUT_TO":
 
 def code_of(edge: Edge) -> int:
     """The code under which an edge is stored (for `SAME_AS`, from the end that states it)."""
-    type_ = edge.type
+    type_, source, target, _, role, _, _ = edge
     if type_ == "SUBJECT_OF":
-        return _CODE_OF_ROLE[edge.role]
-    if type_ == "INPUT_TO" and edge.source.startswith("person-"):
+        return _CODE_OF_ROLE[role]
+    if type_ == "INPUT_TO" and source.startswith("person-"):
         return FROM_PERSON
-    if type_ == "OUTPUT" and edge.target.startswith("person-"):
+    if type_ == "OUTPUT" and target.startswith("person-"):
         return TO_PERSON
     return _CODE_OF_TYPE[type_]

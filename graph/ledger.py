@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from graph import times
-from graph.claims import RETRACTED, Claim, Edge, Fields, chain_hash, claim_hash, class_of, edges_of, labels_of, relations_in
+from graph.claims import RETRACTED, Claim, Edge, Fields, chain_hash, claim_hash, class_of, edges_of, labels_of
 from graph.joins import groups
 from graph.standing import MODULUS, Standing, contribution, contribution_of_one
 from graph.store import Applied, Batch, Commit, Verdict
@@ -61,17 +61,17 @@ class Plan:
 def plan(batch: Batch, reader: Reader) -> Plan:
     """What landing `batch` on the reader's head means. Claims already logged are `unchanged` and not written again."""
     head = reader.head()
-    fresh, verdicts = _fresh(batch, reader)
-    before = reader.standings({claim.record for _, claim, _, _ in fresh})
+    before = reader.standings({claim.record for claim in batch.claims})
+    fresh, verdicts = _fresh(batch, before, reader)
     after: dict[Owner, Standing] = {}
-    said: dict[Owner, Fields] = {owner: {} for owner in before}
+    replaced: set[Owner] = set()
     names: dict[str, str | None] = {}
     reused = _reused_event_ids(fresh, reader)
     for index, claim, body, _ in fresh:
         rank = batch.load_time if claim.recorded_at is None else claim.recorded_at
         changed, conflict = _merge(after, before, claim, rank)
-        if (owner := (claim.record, claim.steward)) in said:
-            said[owner].update(claim.fields)
+        if changed:
+            replaced.add((claim.record, claim.steward))
         if conflict or index in reused or (_SAME_AS in body and _joins_two_classes(claim)):
             verdicts[index] = "conflict"
         elif changed:
@@ -80,7 +80,7 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     result = Plan(
         Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], []
     )
-    _differences(result, before, after, said)
+    _differences(result, before, after, replaced)
     if not fresh and not (batch.opened and batch.closes) and batch.replay is None:
         return result
     digest = (int(head.digest, 16) if head else 0) + _digest_change(result, before, after, reader)
@@ -91,17 +91,23 @@ def plan(batch: Batch, reader: Reader) -> Plan:
 Fresh = list[tuple[int, Claim, bytes, bytes]]
 
 
-def _fresh(batch: Batch, reader: Reader) -> tuple[Fresh, list[Verdict]]:
+def _fresh(batch: Batch, before: Mapping[Owner, Standing], reader: Reader) -> tuple[Fresh, list[Verdict]]:
     """The claims not said before, each with its place in the batch, body and hash; and verdicts to begin with.
 
-    What is replayed comes from a log, which holds nothing twice."""
+    A field once said never goes, so a claim with one that nothing stands of is not in the log. What is replayed comes from a
+    log, which holds nothing twice."""
     candidates: Fresh = []
     for index, claim in enumerate(batch.claims):
         body = claim.body()
         candidates.append((index, claim, body, claim_hash(body)))
     if batch.replay:
         return candidates, ["added"] * len(candidates)
-    said = reader.logged({(claim.record, digest) for _, claim, _, digest in candidates})
+    asked: set[tuple[str, bytes]] = set()
+    for _, claim, _, digest in candidates:
+        old = before.get((claim.record, claim.steward))
+        if old is not None and claim.fields.keys() <= old.fields.keys():
+            asked.add((claim.record, digest))
+    said = reader.logged(asked) if asked else asked
     verdicts: list[Verdict] = ["unchanged"] * len(candidates)
     fresh: Fresh = []
     for entry in candidates:
@@ -120,7 +126,8 @@ def _merge(after: dict[Owner, Standing], before: Mapping[Owner, Standing], claim
     if standing is None:
         old = before.get(owner)
         if old is None:
-            after[owner] = Standing(dict(claim.fields), rank)
+            after[owner] = standing = Standing(dict(claim.fields), rank)
+            standing.know(claim.text())
             return False, False
         standing = after[owner] = old.copy()
     return standing.merge(claim.fields, rank)
@@ -155,9 +162,9 @@ _LABEL = b'"is '
 
 
 def _differences(
-    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], said: Mapping[Owner, Fields]
+    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], replaced: Collection[Owner]
 ) -> None:
-    """Fill in which rows close and open between what stood and what stands, where the paths in `said` were spoken of."""
+    """Fill in which rows close and open between what stood and what stands; of those `replaced` a value became another."""
     for owner, standing in after.items():
         record, steward = owner
         old = before.get(owner)
@@ -171,14 +178,30 @@ def _differences(
             continue
         result.closed.append(owner)
         result.opened.append((record, steward, standing))
-        about = None if RETRACTED in said[owner] else said[owner]
-        relations = None if about is None else relations_in(about)
-        old_edges, edges = (edges_of(record, steward, word.fields, relations) for word in (old, standing))
+        about = None if owner in replaced else _only_added(old.fields, standing.fields)
+        edges, labels = edges_of(record, steward, standing.fields, about), labels_of(standing.fields, about)
+        told = [(text, record, steward) for text in labels]
+        if about is not None:
+            result.edges_opened += edges
+            result.labels_opened += told
+            continue
+        old_edges = edges_of(record, steward, old.fields)
+        old_told = [(text, record, steward) for text in labels_of(old.fields)]
         result.edges_closed += _without(old_edges, edges)
         result.edges_opened += _without(edges, old_edges)
-        old_labels, labels = ([(text, record, steward) for text in labels_of(word.fields, about)] for word in (old, standing))
-        result.labels_closed += _without(old_labels, labels)
-        result.labels_opened += _without(labels, old_labels)
+        result.labels_closed += _without(old_told, told)
+        result.labels_opened += _without(told, old_told)
+
+
+def _only_added(old: Fields, new: Fields) -> list[str] | None:
+    """The paths that are new, where no more than these is to be looked at: none takes back or qualifies what stood before."""
+    added = sorted(new.keys() - old.keys())
+    if RETRACTED in added or RETRACTED in old:
+        return None
+    for path in added:
+        if path.count(" ") > 1 and "A" <= path[0] <= "Z" and path[: path.rindex(" ")] in old:
+            return None
+    return added
 
 
 def _without(some: list[_T], others: list[_T]) -> list[_T]:

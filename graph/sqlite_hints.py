@@ -45,7 +45,7 @@ def hinted(plan: Plan, nodes: Mapping[str, Node]) -> dict[str, Node]:
         node = changed.get(record) or nodes[record]
         [span] = spans if len(spans) == 1 else [None]
         if node.dated == _UNSAID and span is not None:
-            changed[record] = node._replace(dated=_AGREED, first=span[0], last=span[1])
+            changed[record] = Node(node.nid, node.joined, _AGREED, *span)
         elif node.dated != _VAGUE and (span is None or span != node.span):
             changed[record] = node._replace(dated=_VAGUE, first=None, last=None)
     return changed

@@ -41,7 +41,7 @@ _SIDES = {"up": ("dst", "src"), "down": ("src", "dst")}
 _EDGE = "edge.type, edge.src, edge.dst, edge.sid, edge.quantity, edge.unit"
 
 
-_DURABLE = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
+_DURABLE = ("journal_mode=WAL", "wal_autocheckpoint=16000", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
 _SCRATCH = ("journal_mode=MEMORY", "synchronous=OFF", "cache_size=-262144", "temp_store=MEMORY")
 
 
@@ -147,6 +147,8 @@ class SqliteStore:
             writer = Writer(connection)
             plan = ledger.plan(batch, writer)
             writer.write(plan)
+        if batch.closes:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         return plan.applied
 
     def rebuild(self, progress: Progress | None = None) -> None:

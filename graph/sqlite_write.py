@@ -39,11 +39,11 @@ class Writer:
         if news:
             self._asked |= news
             rows = self._connection.execute(
-                "SELECT node.nid, node.joined, node.dated, node.first, node.last, node.id"
+                "SELECT node.id, node.nid, node.joined, node.dated, node.first, node.last"
                 " FROM json_each(?) AS asked JOIN node ON node.id = asked.value",
                 [array(news)],
             )
-            self._nodes |= {row[5]: Node._make(row[:5]) for row in rows}
+            self._nodes.update((record, Node(*row)) for record, *row in rows)
 
     def _numbers(self, ids: Iterable[str]) -> dict[int, str]:
         """Those of `ids` that are in the graph, by number."""
@@ -69,8 +69,9 @@ class Writer:
             "SELECT state.nid, steward.name, state.doc FROM json_each(?) AS asked"
             " JOIN state ON state.nid = asked.value AND state.until = ? JOIN steward USING (sid)",
             [array(names), FOREVER],
-        )
-        return {(names[nid], steward): standing.load(doc) for nid, steward, doc in rows}
+        ).fetchall()
+        words = standing.with_texts([doc for _, _, doc in rows])
+        return {(names[nid], steward): word for (nid, steward, _), word in zip(rows, words, strict=True)}
 
     def joins(self, ids: Collection[str]) -> list[Edge]:
         self._look(ids)

@@ -4,7 +4,7 @@ Merging is a maximum over (rank, canonical value), field by field, so the order 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -58,6 +58,10 @@ class Standing:
             self._text = canonical_json(self.fields)
         return self._text
 
+    def know(self, text: bytes) -> None:
+        """Be told what `text` gives."""
+        self._text = text
+
     def dump(self) -> bytes:
         """JSON for a store's column; `load` reads it back."""
         return b'{"f":%b,"r":%d,"x":%b}' % (self.text(), self.rank, canonical_json(self.ranks) if self.ranks else b"{}")
@@ -75,15 +79,20 @@ def same_json(one: Any, other: Any) -> bool:
 def load(data: bytes | str) -> Standing:
     """The `Standing` that `dump` wrote."""
     doc = orjson.loads(data)
-    found = Standing(doc["f"], doc["r"], doc["x"])
-    if isinstance(data, bytes) and not found.ranks:
-        found._text = data[5 : data.rindex(b',"r":')]
-    return found
+    return Standing(doc["f"], doc["r"], doc["x"])
 
 
-def load_all(dumps: Iterable[bytes]) -> list[Standing]:
+def load_all(dumps: Collection[bytes]) -> list[Standing]:
     """What `load` gives of each, read at one go."""
     return [Standing(doc["f"], doc["r"], doc["x"]) for doc in orjson.loads(b"[%b]" % b",".join(dumps))]
+
+
+def with_texts(dumps: Collection[bytes]) -> Iterator[Standing]:
+    """The same, knowing their `text`, for those who ask for it."""
+    for found, data in zip(load_all(dumps), dumps, strict=True):
+        if not found.ranks:
+            found._text = data[5 : data.rindex(b',"r":')]
+        yield found
 
 
 def joined(standings: Iterable[Standing]) -> Standing:
@@ -110,19 +119,19 @@ def contribution(steward: str, members: Mapping[str, Standing], group: Iterable[
     standing fields and retracted ids; no evidence, dates of recording or computed values."""
     live = {record: standing for record, standing in members.items() if not standing.fields.get(RETRACTED)}
     word = joined(live.values()) if len(live) != 1 else next(iter(live.values()))
-    return _hashed(steward, canonical_json(sorted(group)), word, canonical_json(sorted(members.keys() - live)))
+    return _hashed(steward, canonical_json(sorted(group)), word.text(), canonical_json(sorted(members.keys() - live)))
 
 
 def contribution_of_one(steward: str, record: str, standing: Standing) -> int:
     """The `contribution` of a record of one id."""
     group = b'["%b"]' % record.encode()
     if standing.fields.get(RETRACTED):
-        return _hashed(steward, group, Standing({}, 0), group)
-    return _hashed(steward, group, standing, b"[]")
+        return _hashed(steward, group, b"{}", group)
+    return _hashed(steward, group, standing.text(), b"[]")
 
 
-def _hashed(steward: str, group: bytes, word: Standing, retracted: bytes) -> int:
-    text = b"[%b,%b,%b,%b]" % (_quoted(steward), group, word.text(), retracted)
+def _hashed(steward: str, group: bytes, word: bytes, retracted: bytes) -> int:
+    text = b"[%b,%b,%b,%b]" % (_quoted(steward), group, word, retracted)
     return int.from_bytes(hashlib.sha256(text).digest(), "big")
 
 

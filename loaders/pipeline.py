@@ -13,7 +13,7 @@ from graph import naming, times
 from graph.claims import Claim, chain_hash
 from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
-from graph.store import BATCH, Batch, Commit, Deadline, Scope, Store, Verdict
+from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
 from loaders import csv_bundle, reading
 from loaders.items import Context, Item, Problem, Refused
 from loaders.quarantine import Quarantine
@@ -31,12 +31,14 @@ _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 
 @dataclass(frozen=True)
 class Options:
-    """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`)."""
+    """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`).
+
+    `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache."""
 
     steward: str = "local"
     forced: bool = False
     author: str = ""
-    batch_size: int = BATCH
+    batch_size: int = 10_000
     quarantine: Path = Path("veintrace-quarantine")
     ignore: frozenset[str] = frozenset()
 

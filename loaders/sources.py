@@ -9,6 +9,7 @@ from graph.model import MODELS, RELATIONS
 from loaders import csv_bundle
 
 _EPCIS = frozenset((".json", ".jsonld"))
+_RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 NAME_IT = (
     "name a CSV or Parquet file after its kind or relation ("
     + ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
@@ -44,12 +45,14 @@ def strays(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
 
 
 def _below(folder: Path, apart: Path | None) -> list[Path]:
-    """The files below a folder in order of their names, hidden ones left out."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    """The files below a folder, one folder after the other, in order of their names but tables of relations last, so that few of
+    these speak of what is not there yet; hidden ones left out."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    files.sort(key=lambda path: (path.parent, csv_bundle.kind_of(path) in _RELATIONS, path))
     root = apart.resolve() if apart else None
     if root is None or folder.resolve().is_relative_to(root):
-        return sorted(files)
-    return sorted(path for path in files if not path.resolve().is_relative_to(root))
+        return files
+    return [path for path in files if not path.resolve().is_relative_to(root)]
 
 
 def format_of(path: Path) -> str | None:

@@ -133,6 +133,7 @@ def test_it_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
 def test_what_is_sent_is_what_was_found(tmp_path: Path) -> None:
     found = [each for path in sorted(JOURNEY.rglob("*.csv")) for each in reading.read(Source(path, "csv"), Context("LAB"))]
     found += reading.read(Source(FAULTS / "2024-05.step.csv", "csv"), Context("LAB", zone_of=lambda _: "Europe/Berlin"))
-    again = [reading._unpacked(pickle.loads(pickle.dumps(reading._packed(each)))) for each in found]
+    again = [*reading._unpacked(pickle.loads(pickle.dumps(reading._packed(found))))]
     assert {type(each) for each in again} == {Item, Refused}
     assert again == found
+    assert [*reading._unpacked(reading._packed([found[-1]]))] == [found[-1]]
