@@ -57,6 +57,7 @@ class Claim:
     names: dict[str, str | None] = field(default_factory=dict)
     _body: bytes | None = field(default=None, init=False, repr=False, compare=False)
     _text: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _said: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def body(self) -> bytes:
         """Canonical JSON of what is claimed: steward, record, date of recording, fields and names; no evidence.
@@ -73,26 +74,29 @@ class Claim:
             self._text = canonical_json(self.fields)
         return self._text
 
-
-def claim_hash(body: bytes) -> bytes:
-    """16 bytes that identify a claim within its record: equal exactly for claims that say the same."""
-    return hashlib.sha256(body).digest()[:16]
+    def said(self) -> bytes:
+        """16 bytes that identify it within its record: equal exactly for those that say the same; kept likewise."""
+        if self._said is None:
+            self._said = hashlib.sha256(self.body()).digest()[:16]
+        return self._said
 
 
 def from_body(body: bytes, evidence: Evidence) -> Claim:
     """The claim whose `body()` this is."""
-    return _from_doc(orjson.loads(body), body, None, evidence)
+    return _from_doc(orjson.loads(body), evidence, body, None, None)
 
 
-def from_bodies(bodies: Collection[bytes], texts: Iterable[bytes], evidence: Iterable[Evidence]) -> Iterator[Claim]:
-    """The claims whose `body()` and `text()` these are, read at one go."""
-    return map(_from_doc, orjson.loads(b"[%b]" % b",".join(bodies)), bodies, texts, evidence)
+def from_bodies(
+    evidence: Iterable[Evidence], bodies: Collection[bytes], texts: Iterable[bytes], said: Iterable[bytes]
+) -> Iterator[Claim]:
+    """The claims whose `body()`, `text()` and `said()` these are, read at one go."""
+    return map(_from_doc, orjson.loads(b"[%b]" % b",".join(bodies)), evidence, bodies, texts, said)
 
 
-def _from_doc(doc: list[Any], body: bytes, text: bytes | None, evidence: Evidence) -> Claim:
+def _from_doc(doc: list[Any], evidence: Evidence, body: bytes, text: bytes | None, said: bytes | None) -> Claim:
     steward, record, recorded_at, fields, names = doc
     claim = Claim(steward, record, fields, evidence, recorded_at, names)
-    claim._body, claim._text = body, text
+    claim._body, claim._text, claim._said = body, text, said
     return claim
 
 

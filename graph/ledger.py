@@ -4,14 +4,14 @@ Both stores call `plan` inside their write transaction and write down what it re
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from graph import times
-from graph.claims import RETRACTED, Claim, Edge, Fields, chain_hash, claim_hash, class_of, edges_of, labels_of
+from graph.claims import RETRACTED, Claim, Edge, Fields, chain_hash, class_of, edges_of, labels_of
 from graph.joins import groups
-from graph.standing import MODULUS, Standing, contribution, contribution_of_one
+from graph.standing import MODULUS, Standing, contribution
 from graph.store import Applied, Batch, Commit, Verdict
 
 _T = TypeVar("_T")
@@ -98,8 +98,7 @@ def _fresh(batch: Batch, before: Mapping[Owner, Standing], reader: Reader) -> tu
     log, which holds nothing twice."""
     candidates: Fresh = []
     for index, claim in enumerate(batch.claims):
-        body = claim.body()
-        candidates.append((index, claim, body, claim_hash(body)))
+        candidates.append((index, claim, claim.body(), claim.said()))
     if batch.replay:
         return candidates, ["added"] * len(candidates)
     asked: set[tuple[str, bytes]] = set()
@@ -224,17 +223,18 @@ def _digest_change(result: Plan, before: Mapping[Owner, Standing], after: Mappin
     joins = [e for e in standing_joins if e not in closed] + opened
     new_groups = groups([(e.source, e.target) for e in joins])
     grouped = old_groups.keys() | new_groups.keys()
-    change = 0
-    for record, steward, standing in result.opened:
-        if record not in grouped:
-            change += contribution_of_one(steward, record, standing)
-            if (old := before.get((record, steward))) is not None:
-                change -= contribution_of_one(steward, record, old)
+    came = [standing.share(steward, record) for record, steward, standing in result.opened if record not in grouped]
+    went = [before[owner].share(owner[1], owner[0]) for owner in result.closed if owner[0] not in grouped]
+    change = _total(came) - _total(went)
     if grouped:
         old_members = reader.standings(grouped)
         new_members = old_members | {owner: standing for owner, standing in after.items() if owner[0] in grouped}
         change += _groups_digest(new_groups, grouped, new_members) - _groups_digest(old_groups, grouped, old_members)
     return change
+
+
+def _total(shares: Iterable[bytes]) -> int:
+    return sum(int.from_bytes(share, "big") for share in shares)
 
 
 def _groups_digest(joined: Mapping[str, frozenset[str]], ids: Collection[str], members: Mapping[Owner, Standing]) -> int:

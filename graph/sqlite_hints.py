@@ -5,7 +5,7 @@ judged again by what the viewer sees.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from typing import NamedTuple
 
 from graph.ledger import Plan
@@ -37,11 +37,31 @@ class Node(NamedTuple):
         return self.span[1] - self.span[0] if self.span else 0
 
 
-def hinted(plan: Plan, nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """The nodes that a plan changes, as they are after it."""
-    joined = {end for edge in plan.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
+def joined_by(plan: Plan) -> set[str]:
+    """The ids that a plan joins with others."""
+    return {end for edge in plan.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
+
+
+def told(plan: Plan) -> dict[str, set[Span | None]]:
+    """What a plan newly says of the time of events; a joined event has no one time."""
+    spans: dict[str, set[Span | None]] = defaultdict(set)
+    before = plan.before
+    timed = {claim.record for claim, body, _ in plan.claims if _OF_TIME in body}
+    for record, steward, word in plan.opened:
+        if record[:6] == "event-":
+            old = before.get((record, steward))
+            if old is None or (record in timed and event_times(old.fields) != event_times(word.fields)):
+                spans[record].add(event_span(word.fields))
+    for record in joined_by(plan):
+        if record.startswith("event-"):
+            spans[record].add(None)
+    return spans
+
+
+def hinted(joined: Collection[str], told: Mapping[str, Set[Span | None]], nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes that change by what was `joined` and `told`, as they are then."""
     changed = {record: nodes[record]._replace(joined=1) for record in joined if not nodes[record].joined}
-    for record, spans in _told(plan, joined).items():
+    for record, spans in told.items():
         node = changed.get(record) or nodes[record]
         [span] = spans if len(spans) == 1 else [None]
         if node.dated == _UNSAID and span is not None:
@@ -49,19 +69,3 @@ def hinted(plan: Plan, nodes: Mapping[str, Node]) -> dict[str, Node]:
         elif node.dated != _VAGUE and (span is None or span != node.span):
             changed[record] = node._replace(dated=_VAGUE, first=None, last=None)
     return changed
-
-
-def _told(plan: Plan, joined: set[str]) -> dict[str, set[Span | None]]:
-    """What is newly said of the time of events; a joined event has no one time."""
-    told: dict[str, set[Span | None]] = defaultdict(set)
-    before = plan.before
-    timed = {claim.record for claim, body, _ in plan.claims if _OF_TIME in body}
-    for record, steward, word in plan.opened:
-        if record[:6] == "event-":
-            old = before.get((record, steward))
-            if old is None or (record in timed and event_times(old.fields) != event_times(word.fields)):
-                told[record].add(event_span(word.fields))
-    for record in joined:
-        if record.startswith("event-"):
-            told[record].add(None)
-    return told

@@ -38,6 +38,7 @@ _PAGE = 5_000
 _OPERATIONS = 50_000
 """Between two looks at the deadline SQLite does so many operations: a few milliseconds."""
 _SIDES = {"up": ("dst", "src"), "down": ("src", "dst")}
+_LAST_NID = "SELECT coalesce(max(last_nid), 0) FROM (SELECT last_nid FROM commits WHERE number <= ? ORDER BY number DESC LIMIT 1)"
 _EDGE = "edge.type, edge.src, edge.dst, edge.sid, edge.quantity, edge.unit"
 
 
@@ -236,7 +237,7 @@ class SqliteStore:
 
     def stubs(self, since: int, until: int) -> int:
         rows = self._connection.execute(
-            "SELECT count(*) FROM node WHERE since > ? AND since <= ?"
+            f"SELECT count(*) FROM node WHERE nid > ({_LAST_NID}) AND nid <= ({_LAST_NID})"
             " AND NOT EXISTS (SELECT 1 FROM state WHERE state.nid = node.nid)"
             f" AND NOT EXISTS (SELECT 1 FROM edge WHERE src = node.nid AND type = {SAME_AS_REVERSED:d} AND until > ?)",
             [since, until, until],
@@ -245,8 +246,8 @@ class SqliteStore:
 
     def projection(self) -> Iterator[tuple[str, ...]]:
         for statement in (
-            "SELECT 'state', node.id, name, row.since, row.until, row.doc FROM state row JOIN node USING (nid)"
-            " JOIN steward USING (sid) ORDER BY node.id, name, row.since",
+            "SELECT 'state', node.id, name, row.since, row.until, doc FROM state row JOIN node USING (nid)"
+            " JOIN word ON word.number = row.word JOIN steward USING (sid) ORDER BY node.id, name, row.since",
             "SELECT 'edge', a.id, row.type, b.id, name, row.since, row.until, quantity, unit FROM edge row"
             " JOIN node a ON a.nid = row.src JOIN node b ON b.nid = row.dst JOIN steward USING (sid)"
             f" WHERE row.type <> {SAME_AS_REVERSED:d} ORDER BY a.id, row.type, b.id, name, row.since",
@@ -261,9 +262,9 @@ class SqliteStore:
     def get(self, ids: Collection[str], scope: Scope) -> list[State]:
         rows = self._rows(
             scope,
-            "SELECT asked.value, state.sid, state.doc, node.key, node.joined"
+            "SELECT asked.value, state.sid, word.doc, node.key, node.joined"
             " FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
-            f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')}",
+            f" JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')} JOIN word ON word.number = state.word",
             [array(ids)],
         )
         names = self._named(row[1] for row in rows)
@@ -378,8 +379,9 @@ class SqliteStore:
     def _states_of(self, table: str, scope: Scope) -> str:
         """Selects what stands of the ids whose numbers are in `table`, in rows that `_met` reads."""
         return (
-            f"SELECT 0, node.nid, node.id, state.sid, state.doc, node.key, node.joined FROM {table} JOIN node USING (nid)"
+            f"SELECT 0, node.nid, node.id, state.sid, word.doc, node.key, node.joined FROM {table} JOIN node USING (nid)"
             f" LEFT JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')}"
+            " LEFT JOIN word ON word.number = state.word"
         )
 
     def _met(self, rows: list[Any], deadline: Deadline) -> tuple[list[Edge], Told]:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import orjson
 
 from graph import ledger, standing
+from graph import sqlite_hints as hints
 from graph.claims import Edge
 from graph.codes import SAME_AS, SAME_AS_REVERSED, code_of
 from graph.replay import paired
-from graph.sqlite_hints import Node, hinted
+from graph.sqlite_hints import Node
 from graph.sqlite_schema import FOREVER, PROJECTED, PROJECTION
 from graph.standing import Standing
 from graph.store import Batch, Commit, LogEntry
@@ -30,25 +31,33 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._nodes: dict[str, Node] = {}
+        self._nids: dict[str, int] = {}
         self._asked: set[str] = set()
 
     def _look(self, ids: Iterable[str]) -> None:
-        """Learn the nodes of those of `ids` that are in the graph."""
+        """Learn the numbers of those of `ids` that are in the graph."""
         news = set(ids) - self._asked
         if news:
             self._asked |= news
             rows = self._connection.execute(
-                "SELECT node.id, node.nid, node.joined, node.dated, node.first, node.last"
-                " FROM json_each(?) AS asked JOIN node ON node.id = asked.value",
-                [array(news)],
+                "SELECT node.id, node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value", [array(news)]
             )
-            self._nodes.update((record, Node(*row)) for record, *row in rows)
+            self._nids.update(rows)
 
     def _numbers(self, ids: Iterable[str]) -> dict[int, str]:
         """Those of `ids` that are in the graph, by number."""
         self._look(ids)
-        return {self._nodes[record].nid: record for record in ids if record in self._nodes}
+        return {self._nids[record]: record for record in ids if record in self._nids}
+
+    def _hints(self, ids: Collection[str]) -> dict[str, Node]:
+        """The nodes of ids that have numbers; without hints where they are not in the graph yet."""
+        found = {record: Node(self._nids[record]) for record in ids}
+        rows = self._connection.execute(
+            "SELECT node.id, node.nid, joined, dated, first, last FROM json_each(?) AS asked JOIN node ON node.nid = asked.value",
+            [array(node.nid for node in found.values())],
+        )
+        found.update((record, Node(*row)) for record, *row in rows)
+        return found
 
     # -- what a plan asks
 
@@ -66,25 +75,25 @@ class Writer:
     def standings(self, ids: Collection[str]) -> dict[ledger.Owner, Standing]:
         names = self._numbers(ids)
         rows = self._connection.execute(
-            "SELECT state.nid, steward.name, state.doc FROM json_each(?) AS asked"
-            " JOIN state ON state.nid = asked.value AND state.until = ? JOIN steward USING (sid)",
+            "SELECT state.nid, steward.name, word.doc, word.share FROM json_each(?) AS asked"
+            " JOIN state ON state.nid = asked.value AND state.until = ? JOIN word ON word.number = state.word"
+            " JOIN steward USING (sid)",
             [array(names), FOREVER],
         ).fetchall()
-        words = standing.with_texts([doc for _, _, doc in rows])
-        return {(names[nid], steward): word for (nid, steward, _), word in zip(rows, words, strict=True)}
+        words = standing.with_shares([row[2] for row in rows], [row[3] for row in rows])
+        return {(names[nid], steward): word for (nid, steward, _, _), word in zip(rows, words, strict=True)}
 
     def joins(self, ids: Collection[str]) -> list[Edge]:
-        self._look(ids)
-        joined = [node.nid for record in ids if (node := self._nodes.get(record)) and node.joined]
-        if not joined:
+        if not self._connection.execute("SELECT EXISTS (SELECT 1 FROM node WHERE joined = 1)").fetchone()[0]:
             return []
         rows = self._connection.execute(
-            "WITH RECURSIVE joined (nid) AS (SELECT value FROM json_each(?)"
+            "WITH RECURSIVE joined (nid) AS"
+            "  (SELECT value FROM json_each(?) WHERE value IN (SELECT nid FROM node WHERE joined = 1)"
             "  UNION SELECT edge.dst FROM joined JOIN edge ON edge.src = joined.nid"
             "  WHERE edge.type IN (?, ?) AND edge.until = ?)"
             " SELECT a.id, b.id, steward.name FROM joined JOIN edge ON edge.src = joined.nid AND edge.type = ?"
             " AND edge.until = ? JOIN node a ON a.nid = edge.src JOIN node b ON b.nid = edge.dst JOIN steward USING (sid)",
-            [array(joined), SAME_AS, SAME_AS_REVERSED, FOREVER, SAME_AS, FOREVER],
+            [array(self._numbers(ids)), SAME_AS, SAME_AS_REVERSED, FOREVER, SAME_AS, FOREVER],
         )
         return [Edge("SAME_AS", source, target, steward) for source, target, steward in rows]
 
@@ -104,21 +113,22 @@ class Writer:
         if commit is None:
             return
         connection = self._connection
-        connection.execute(
-            "INSERT INTO commits VALUES (?, ?, ?, ?)",
-            [commit.number, commit.load_id, commit.closes, orjson.dumps(commit.__dict__)],
-        )
         sids = self._stewards({claim.steward for claim, _, _ in plan.claims})
         connection.executemany(
             "INSERT OR IGNORE INTO commit_steward VALUES (?, ?)", [(sid, commit.number) for sid in sids.values()]
         )
-        nodes = self._project(plan, commit.number, sids)
+        self._project(plan, commit.number, sids)
+        nids = self._nids
+        connection.execute(
+            "INSERT INTO commits VALUES (?, ?, ?, ?, ?)",
+            [commit.number, commit.load_id, commit.closes, self._last("node", "nid"), orjson.dumps(commit.__dict__)],
+        )
         connection.executemany(
             "INSERT INTO claim (at_commit, nid, sid, hash, body, at, event_id, event_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     commit.number,
-                    nodes[claim.record].nid,
+                    nids[claim.record],
                     sids[claim.steward],
                     digest,
                     body,
@@ -137,50 +147,60 @@ class Writer:
         )
         return dict(rows.fetchall())
 
-    def _project(self, plan: ledger.Plan, commit: int, sids: dict[str, int]) -> dict[str, Node]:
-        """Write nodes; close and open rows of `state`, `edge` and `label`. Returns the nodes of all ids of the plan."""
+    def _last(self, table: str, column: str) -> int:
+        """The largest number in a column, 0 of an empty table."""
+        [last] = self._connection.execute(f"SELECT coalesce(max({column}), 0) FROM {table}").fetchone()
+        return int(last)
+
+    def _project(self, plan: ledger.Plan, commit: int, sids: dict[str, int]) -> None:
+        """Write nodes; close and open rows of `state`, `edge` and `label`."""
         many = self._connection.executemany
-        nodes = self._write_nodes(plan, commit)
+        nodes = self._write_nodes(plan)
+        nids = self._nids
         many(
             "UPDATE state SET until = ? WHERE nid = ? AND sid = ? AND until = ?",
-            [(commit, nodes[record].nid, sids[steward], FOREVER) for record, steward in plan.closed],
+            [(commit, nids[record], sids[steward], FOREVER) for record, steward in plan.closed],
         )
+        words = range(self._last("word", "number") + 1, FOREVER)
         many(
             "INSERT INTO state VALUES (?, ?, ?, ?, ?)",
-            [(nodes[record].nid, sids[steward], commit, FOREVER, word.dump()) for record, steward, word in plan.opened],
+            [(nids[record], sids[name], commit, FOREVER, at) for (record, name, _), at in zip(plan.opened, words, strict=False)],
+        )
+        many(
+            "INSERT INTO word VALUES (?, ?, ?)",
+            [(at, word.dump(), word.share(name, record)) for (record, name, word), at in zip(plan.opened, words, strict=False)],
         )
         many(
             "UPDATE edge SET until = ? WHERE src = ? AND type = ? AND dst = ? AND sid = ? AND until = ?",
-            [(commit, *key, FOREVER) for edge in plan.edges_closed for key in _edge_keys(edge, nodes, sids)],
+            [(commit, *key, FOREVER) for edge in plan.edges_closed for key in _edge_keys(edge, nids, sids)],
         )
-        many(
-            "INSERT INTO edge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            _edge_rows(plan.edges_opened, commit, nodes, sids),
-        )
+        many("INSERT INTO edge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _edge_rows(plan.edges_opened, commit, nids, sids, nodes))
         many(
             "UPDATE label SET until = ? WHERE text = ? AND nid = ? AND sid = ? AND until = ?",
-            [(commit, text, nodes[record].nid, sids[steward], FOREVER) for text, record, steward in plan.labels_closed],
+            [(commit, text, nids[record], sids[steward], FOREVER) for text, record, steward in plan.labels_closed],
         )
         many(
             "INSERT INTO label VALUES (?, ?, ?, ?, ?)",
-            [(text, nodes[record].nid, sids[steward], commit, FOREVER) for text, record, steward in plan.labels_opened],
+            [(text, nids[record], sids[steward], commit, FOREVER) for text, record, steward in plan.labels_opened],
         )
-        return nodes
 
-    def _write_nodes(self, plan: ledger.Plan, commit: int) -> dict[str, Node]:
-        """Insert the nodes of new ids, numbered in the order in which they were named, and bring the hints of others up to date."""
-        ends = (end for edges in (plan.edges_closed, plan.edges_opened) for edge in edges for end in (edge.source, edge.target))
+    def _write_nodes(self, plan: ledger.Plan) -> dict[str, Node]:
+        """Insert the nodes of new ids, numbered in the order in which they were named, and bring the hints of others up to date.
+
+        Returns, with their hints, the events that relations of `SUBJECT_OF` begin to lead to, among others."""
+        ends = (end for edges in (plan.edges_closed, plan.edges_opened) for edge in edges for end in edge[1:3])
         self._look((*plan.names, *ends))
-        nodes = self._nodes
-        [last] = self._connection.execute("SELECT coalesce(max(nid), 0) FROM node").fetchone()
-        fresh = [record for record in plan.names if record not in nodes]
-        nodes.update((record, Node(nid)) for nid, record in enumerate(fresh, last + 1))
-        changed = hinted(plan, nodes)
+        nids, last = self._nids, self._last("node", "nid")
+        fresh = [record for record in plan.names if record not in nids]
+        nids.update(zip(fresh, range(last + 1, FOREVER), strict=False))
+        joined, spans = hints.joined_by(plan), hints.told(plan)
+        nodes = self._hints({edge.target for edge in plan.edges_opened if edge.type == "SUBJECT_OF"}.union(joined, spans))
+        changed = hints.hinted(joined, spans, nodes)
         self._write_hints(changed, nodes, last)
         nodes.update(changed)
         self._connection.executemany(
-            "INSERT INTO node (id, key, since, nid, joined, dated, first, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(record, plan.names[record], commit, *nodes[record]) for record in fresh],
+            "INSERT INTO node (id, key, nid, joined, dated, first, last) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(record, plan.names[record], *(nodes.get(record) or Node(nids[record]))) for record in fresh],
         )
         return nodes
 
@@ -213,21 +233,20 @@ class Writer:
 
 
 def _edge_rows(
-    edges: Iterable[Edge], commit: int, nodes: Mapping[str, Node], sids: Mapping[str, int]
+    edges: Iterable[Edge], commit: int, nids: Mapping[str, int], sids: Mapping[str, int], nodes: Mapping[str, Node]
 ) -> Iterator[tuple[int | float | str | None, ...]]:
     """The rows of `edge` that begin with a commit."""
     for edge in edges:
         type_, source, target, steward, _, quantity, unit = edge
-        end = nodes[target]
-        first = end.first if type_ == "SUBJECT_OF" else None
-        yield nodes[source].nid, code_of(edge), end.nid, sids[steward], commit, FOREVER, quantity, unit, first
+        first = nodes[target].first if type_ == "SUBJECT_OF" else None
+        yield nids[source], code_of(edge), nids[target], sids[steward], commit, FOREVER, quantity, unit, first
         if type_ == "SAME_AS":
-            yield end.nid, SAME_AS_REVERSED, nodes[source].nid, sids[steward], commit, FOREVER, None, None, None
+            yield nids[target], SAME_AS_REVERSED, nids[source], sids[steward], commit, FOREVER, None, None, None
 
 
-def _edge_keys(edge: Edge, nodes: Mapping[str, Node], sids: Mapping[str, int]) -> list[tuple[int, int, int, int]]:
+def _edge_keys(edge: Edge, nids: Mapping[str, int], sids: Mapping[str, int]) -> list[tuple[int, int, int, int]]:
     """The keys of the rows that hold an edge: two for `SAME_AS`, stored from both ends."""
-    source, target, steward = nodes[edge.source].nid, nodes[edge.target].nid, sids[edge.steward]
+    source, target, steward = nids[edge.source], nids[edge.target], sids[edge.steward]
     keys = [(source, code_of(edge), target, steward)]
     if edge.type == "SAME_AS":
         keys.append((target, SAME_AS_REVERSED, source, steward))

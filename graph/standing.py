@@ -22,13 +22,14 @@ class Standing:
     rank: int
     ranks: dict[str, int] = field(default_factory=dict)
     _text: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _share: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def merge(self, fields: Mapping[str, Any], rank: int) -> tuple[bool, bool]:
         """Take in a claim's fields; returns (a standing value became another, a person should look).
 
         The second is true for two values of equal rank (the larger canonical JSON stands) and for two kinds."""
         changed = conflict = False
-        self._text = None
+        self._text = self._share = None
         own, ranks, base = self.fields, self.ranks, self.rank
         for path, value in fields.items():
             if path not in own:
@@ -62,6 +63,16 @@ class Standing:
         """Be told what `text` gives."""
         self._text = text
 
+    def share(self, steward: str, record: str) -> bytes:
+        """What it adds to the digest of the graph as the word of `steward` on `record`, were that a record of one id.
+
+        32 bytes, the `contribution` big-endian; kept, so ask only when all is merged, and always of one steward and record."""
+        if self._share is None:
+            group = b'["%b"]' % record.encode()
+            gone = self.fields.get(RETRACTED)
+            self._share = _hashed(steward, group, b"{}" if gone else self.text(), group if gone else b"[]")
+        return self._share
+
     def dump(self) -> bytes:
         """JSON for a store's column; `load` reads it back."""
         return b'{"f":%b,"r":%d,"x":%b}' % (self.text(), self.rank, canonical_json(self.ranks) if self.ranks else b"{}")
@@ -87,11 +98,10 @@ def load_all(dumps: Collection[bytes]) -> list[Standing]:
     return [Standing(doc["f"], doc["r"], doc["x"]) for doc in orjson.loads(b"[%b]" % b",".join(dumps))]
 
 
-def with_texts(dumps: Collection[bytes]) -> Iterator[Standing]:
-    """The same, knowing their `text`, for those who ask for it."""
-    for found, data in zip(load_all(dumps), dumps, strict=True):
-        if not found.ranks:
-            found._text = data[5 : data.rindex(b',"r":')]
+def with_shares(dumps: Collection[bytes], shares: Iterable[bytes]) -> Iterator[Standing]:
+    """The same, knowing their `share`."""
+    for found, share in zip(load_all(dumps), shares, strict=True):
+        found._share = share
         yield found
 
 
@@ -119,20 +129,13 @@ def contribution(steward: str, members: Mapping[str, Standing], group: Iterable[
     standing fields and retracted ids; no evidence, dates of recording or computed values."""
     live = {record: standing for record, standing in members.items() if not standing.fields.get(RETRACTED)}
     word = joined(live.values()) if len(live) != 1 else next(iter(live.values()))
-    return _hashed(steward, canonical_json(sorted(group)), word.text(), canonical_json(sorted(members.keys() - live)))
+    share = _hashed(steward, canonical_json(sorted(group)), word.text(), canonical_json(sorted(members.keys() - live)))
+    return int.from_bytes(share, "big")
 
 
-def contribution_of_one(steward: str, record: str, standing: Standing) -> int:
-    """The `contribution` of a record of one id."""
-    group = b'["%b"]' % record.encode()
-    if standing.fields.get(RETRACTED):
-        return _hashed(steward, group, b"{}", group)
-    return _hashed(steward, group, standing.text(), b"[]")
-
-
-def _hashed(steward: str, group: bytes, word: bytes, retracted: bytes) -> int:
+def _hashed(steward: str, group: bytes, word: bytes, retracted: bytes) -> bytes:
     text = b"[%b,%b,%b,%b]" % (_quoted(steward), group, word, retracted)
-    return int.from_bytes(hashlib.sha256(text).digest(), "big")
+    return hashlib.sha256(text).digest()
 
 
 @lru_cache(maxsize=4096)

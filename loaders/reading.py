@@ -113,6 +113,7 @@ class _Packed(NamedTuple):
     items: list[tuple[str, int, tuple[str, ...]] | Refused]
     bodies: list[bytes]
     texts: list[bytes]
+    said: list[bytes]
     evidence: tuple[list[str], list[str | None], list[str | None]]
 
 
@@ -121,11 +122,12 @@ def _packed(part: list[Item | Refused]) -> _Packed:
     items = [item if isinstance(item, Refused) else (item.at, len(item.claims), item.notes) for item in part]
     places = [claim.evidence for claim in claims]
     evidence = [place.at for place in places], [place.event_id for place in places], [place.event_hash for place in places]
-    return _Packed(items, [claim.body() for claim in claims], [claim.text() for claim in claims], evidence)
+    said = ([claim.body() for claim in claims], [claim.text() for claim in claims], [claim.said() for claim in claims])
+    return _Packed(items, *said, evidence)
 
 
 def _unpacked(told: _Packed) -> Iterator[Item | Refused]:
-    claims = from_bodies(told.bodies, told.texts, map(Evidence, *told.evidence))
+    claims = from_bodies(map(Evidence, *told.evidence), told.bodies, told.texts, told.said)
     for item in told.items:
         yield item if isinstance(item, Refused) else Item(item[0], list(islice(claims, item[1])), item[2])
 

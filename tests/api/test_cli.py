@@ -368,7 +368,7 @@ def test_a_reader_that_stops_early_is_no_failure(loaded: Run, tmp_path: Path) ->
 def test_after_a_rebuild_nothing_is_answered_from_a_snapshot_of_what_was_damaged(loaded: Run) -> None:
     right = loaded("handoffs", "--json").out
     with closing(sqlite3.connect("veintrace.db", isolation_level=None)) as graph:
-        graph.execute("UPDATE state SET doc = replace(doc, 'accepted_at', 'accepted_xx')")
+        graph.execute("UPDATE word SET doc = replace(doc, 'accepted_at', 'accepted_xx')")
     for path in Path("veintrace.db.snapshots").iterdir():
         rmtree(path)
     wrong = loaded("handoffs", "--json").out

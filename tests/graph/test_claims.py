@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.claims import Claim, Edge, Evidence, chain_hash, claim_hash, edges_of, from_body, labels_of, relation_fields
+from graph.claims import Claim, Edge, Evidence, chain_hash, edges_of, from_body, labels_of, relation_fields
 
 A, B, EVENT, WARD = (f"{cls}-{n:032x}" for n, cls in enumerate(("object", "object", "event", "organization")))
 
@@ -64,10 +64,10 @@ def test_labels_are_told_by_their_names() -> None:
 
 
 def test_evidence_is_no_part_of_what_is_said_but_the_date_of_recording_is() -> None:
-    said = claim_hash(claim({".name": "bag"}).body())
-    assert claim_hash(claim({".name": "bag"}, at="line 99").body()) == said
-    assert claim_hash(claim({".name": "bag"}, recorded=5).body()) != said
-    assert claim_hash(claim({".name": "Bag"}).body()) != said
+    said = claim({".name": "bag"}).said()
+    assert claim({".name": "bag"}, at="line 99").said() == said
+    assert claim({".name": "bag"}, recorded=5).said() != said
+    assert claim({".name": "Bag"}).said() != said
 
 
 def test_the_order_of_fields_is_no_part_of_what_is_said() -> None:

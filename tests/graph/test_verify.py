@@ -71,8 +71,8 @@ def test_a_changed_log_is_found_at_its_commit(path: Path, change: str, kind: str
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE state SET doc = replace(CAST(doc AS TEXT), 'completed', 'aborted') WHERE nid = (SELECT nid FROM node"
-        " WHERE id = '{0}')",
+        "UPDATE word SET doc = replace(CAST(doc AS TEXT), 'completed', 'aborted') WHERE number ="
+        " (SELECT word FROM state JOIN node USING (nid) WHERE id = '{0}')",
         "DELETE FROM edge WHERE dst = (SELECT nid FROM node WHERE id = '{0}')",
         "UPDATE edge SET until = 3 WHERE dst = (SELECT nid FROM node WHERE id = '{0}')",
         "DELETE FROM state WHERE nid = (SELECT nid FROM node WHERE id = '{0}')",

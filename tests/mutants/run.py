@@ -86,8 +86,8 @@ MUTANTS = (
     Mutant(
         "the digest forgets what a record said before",
         "graph/ledger.py",
-        "change -= contribution_of_one(steward, record, old)",
-        "pass",
+        "change = _total(came) - _total(went)",
+        "change = _total(came)",
     ),
     Mutant("a two-fold time is taken for agreed", "graph/sqlite_hints.py", "if len(spans) == 1 else [None]", "if True else [None]"),
     Mutant("the smallest steward speaks first whoever answers", "graph/record.py", "(steward not in first, steward)", "steward"),
