@@ -117,6 +117,12 @@ def class_of(record: str) -> str:
     return record[: record.index("-")]
 
 
+def of_class(cls: str, records: Iterable[str]) -> set[str]:
+    """Those of some ids that are of a class."""
+    prefix = f"{cls}-"
+    return {record for record in records if record.startswith(prefix)}
+
+
 def relation_path(type_: str, source: str, target: str) -> tuple[str, str]:
     """`(owner id, path)` under which a relation is claimed."""
     relation = RELATIONS[type_]

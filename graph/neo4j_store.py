@@ -9,7 +9,7 @@ import orjson
 
 from graph import ledger, standing
 from graph import neo4j_cypher as q
-from graph.claims import Edge, Evidence, class_of, from_body
+from graph.claims import Edge, Evidence, class_of, from_body, of_class
 from graph.codes import code_of
 from graph.errors import SchemaTooNew, StoreUnavailable
 from graph.neo4j_bolt import Bolt
@@ -278,7 +278,7 @@ class Neo4jStore:
         else:
             found = self._generations(starts, up, scope, limit)
         ends = starts.union(end for edge in found for end in (edge.source, edge.target))
-        return found, self.around([record for record in ends if class_of(record) == "object"], scope)
+        return found, self.around(of_class("object", ends), scope)
 
     def _generations(self, starts: set[str], up: bool, scope: Scope, limit: int) -> set[Edge]:
         """The relations of a walk from many starts, a generation at a time."""

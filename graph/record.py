@@ -171,10 +171,10 @@ def event_times(fields: Mapping[str, Any]) -> tuple[str | None, ...]:
 
 def event_span(*words: Mapping[str, Any]) -> tuple[int, int] | None:
     """First and last microsecond of an event by the fields of some stewards; None where they give no time."""
-    moments = [times.span(text) for fields in words for path in EVENT_TIMES if (text := fields.get(path)) is not None]
+    moments = [times.span(text) for fields in words for text in map(fields.get, EVENT_TIMES) if text is not None]
     if not moments:
         return None
-    return min(moments)[0], moments[0][1] if len(moments) == 1 else max(end for _, end in moments)
+    return min(moments)[0], moments[0][1] if len(moments) == 1 else max([end for _, end in moments])
 
 
 _ORDER = {kind: {name: at for at, name in enumerate(model.model_fields)} for kind, model in MODELS.items()}
@@ -186,21 +186,33 @@ def assemble(
     """Records by smallest id, from the states of all ids in `joins`. `keys` gives the key text of ids without a state."""
     members: dict[str, list[State]] = {}
     for state in states:
-        members.setdefault(state.record, []).append(state)
+        members.setdefault(state[0], []).append(state)
     records = {}
     for record, group in deadline.watch(joins.items()):
         if len(group) == 1:
-            records[record] = _single(record, members.get(record, []), keys)
+            told = members.get(record)
+            records[record] = _single(told) if told else _unsaid(record, keys)
         elif record == min(group):
             records[record] = _joined(sorted(group), [state for twin in group for state in members.get(twin, ())], keys)
     return records
 
 
-def _single(record: str, members: list[State], keys: Mapping[str, str | None]) -> Record:
+def _single(members: list[State]) -> Record:
     """A record of one id: no word needs to be put together."""
-    words = {steward: word.fields for _, steward, word, _, _ in members if not word.fields.get(RETRACTED)}
-    text = members[0].key if members else keys.get(record)
-    return Record(record, (record,), (text,) if text else (), words, bool(members) and not words)
+    if len(members) > 1:
+        members.sort(key=lambda state: state.steward)
+    record, _, _, text, _, span = members[0]
+    words = {steward: word.fields for _, steward, word, *_ in members if not word.fields.get(RETRACTED)}
+    found = Record(record, (record,), (text,) if text else (), words, not words)
+    if span is not None and words:
+        found._span = span
+    return found
+
+
+def _unsaid(record: str, keys: Mapping[str, str | None]) -> Record:
+    """A record of one id of which nobody says anything."""
+    text = keys.get(record)
+    return Record(record, (record,), (text,) if text else (), {})
 
 
 def _joined(ids: list[str], members: list[State], keys: Mapping[str, str | None]) -> Record:

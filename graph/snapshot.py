@@ -185,7 +185,7 @@ class _Columns:
     def add(self, store: Store, ids: list[str], scope: Scope) -> None:
         """Take in what stands of `ids`."""
         numbers, states, edges, labels = self._numbers, list[Any](), list[Any](), list[Any]()
-        for record, steward, word, _, _ in store.get(ids, scope):
+        for record, steward, word, *_ in store.get(ids, scope):
             sid = self._sids[steward]
             states.append((numbers[record], sid, word.dump()))
             labels += ((text, record, sid) for text in labels_of(word.fields))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph import standing, walk
-from graph.claims import Edge, class_of
+from graph.claims import Edge, class_of, of_class
 from graph.codes import CODES, ROLES, SAME_AS_REVERSED, TYPES, WALKED
 from graph.snapshot import Numbers, Snapshot, rows_of
 from graph.store import (
@@ -138,7 +138,7 @@ class SnapshotStore:
         rows = self._closure(np.union1d(begun, others), direction, scope, limit)
         walked = {*ids, *roots, *self._snapshot.named(self._ends(np.concatenate([rows, first])))}
         edges = {*self._edges(np.union1d(rows, first)), *joins}
-        objects = {record for record in walked if class_of(record) == "object"}
+        objects = of_class("object", walked)
         return Reached(walked, [*edges], frozenset(["RECORDS"] if len(walked) > limit else []), self.around(objects, scope))
 
     def _ends(self, rows: Numbers) -> Numbers:

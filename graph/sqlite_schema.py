@@ -42,7 +42,7 @@ CREATE TABLE edge (
   src INTEGER NOT NULL, type INTEGER NOT NULL, dst INTEGER NOT NULL, sid INTEGER NOT NULL,
   since INTEGER NOT NULL, until INTEGER NOT NULL, quantity REAL, unit TEXT, first INTEGER,
   PRIMARY KEY (src, type, dst, sid, since)) WITHOUT ROWID;
-CREATE INDEX edge_up ON edge (dst, type, src, sid, since, until);
+CREATE INDEX edge_up ON edge (dst, type, src, sid, since, until, quantity, unit);
 CREATE INDEX edge_when ON edge (src, first) WHERE type IN (7, 9);
 CREATE TABLE label (
   text TEXT NOT NULL, nid INTEGER NOT NULL, sid INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,

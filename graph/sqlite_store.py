@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ _OPERATIONS = 50_000
 _SIDES = {"up": ("dst", "src"), "down": ("src", "dst")}
 _LAST_NID = "SELECT coalesce(max(last_nid), 0) FROM (SELECT last_nid FROM commits WHERE number <= ? ORDER BY number DESC LIMIT 1)"
 _EDGE = "edge.type, edge.src, edge.dst, edge.sid, edge.quantity, edge.unit"
+_NULLS = "NULL, NULL, NULL"
+"""What rows of `_EDGE` lack of the columns of `_states_of`."""
 
 
 _DURABLE = ("journal_mode=WAL", "wal_autocheckpoint=16000", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
@@ -321,7 +324,8 @@ class SqliteStore:
             "WITH asked (nid) AS MATERIALIZED (SELECT node.nid FROM json_each(?1) AS given JOIN node ON node.id = given.value),"
             f" {_acts('act', 'asked', visible, when)}, {_sides('side', 'act', visible)},"
             " told (nid) AS (SELECT dst FROM act UNION SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM asked)"
-            f" SELECT *, NULL FROM (SELECT * FROM act UNION SELECT * FROM side) UNION ALL {self._states_of('told', scope)}"
+            f" SELECT *, {_NULLS} FROM (SELECT * FROM act UNION SELECT * FROM side)"
+            f" UNION ALL {_states_of('told', self._visible(scope, 'state'))}"
             f" UNION ALL {_names_of('SELECT nid FROM asked UNION SELECT src FROM side WHERE type <> 9')}",
             [array(ids), *(period or ())],
         )
@@ -335,64 +339,31 @@ class SqliteStore:
             roots, persons = roots | twins, persons | twins
             first = self.neighbours(persons, direction, MAKING, scope)
         starts = roots - persons | {end for edge in first for end in (edge.source, edge.target)} - persons
-        near, far = _SIDES[direction]
-        visible = self._visible(scope, "edge")
-        step = f"edge.{near} = walk.nid AND edge.type BETWEEN {WALKED[direction][0]} AND {WALKED[direction][1]} AND {visible}"
-        packed = ("(SELECT first FROM packed)", "(SELECT last FROM packed)")
-        rows = self._rows(
-            scope,
-            "WITH RECURSIVE walk (nid) AS MATERIALIZED"
-            " (SELECT node.nid FROM json_each(?) AS asked JOIN node ON node.id = asked.value"
-            f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?),"
-            f" {_acts('act', 'walk', visible)}, {_sides('side', 'act', visible)}, {_PACKED},"
-            " box (nid) AS MATERIALIZED (SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM walk),"
-            f" {_acts('box_act', 'box', visible, packed)}, {_sides('box_side', 'box_act', visible)},"
-            " outer (nid) AS MATERIALIZED"
-            " (SELECT src FROM box_side WHERE type = 9 EXCEPT SELECT nid FROM box EXCEPT SELECT nid FROM walk),"
-            f" {_acts('outer_act', 'outer', visible, packed)},"
-            f" {_sides('outer_side', 'outer_act', visible)},"
-            " told (nid) AS (SELECT dst FROM act UNION SELECT dst FROM box_act UNION SELECT dst FROM outer_act"
-            " UNION SELECT nid FROM box UNION SELECT nid FROM outer UNION SELECT nid FROM walk)"
-            f" SELECT {_EDGE}, NULL FROM walk JOIN edge ON {step} AND edge.type <> {SAME_AS_REVERSED:d}"
-            " UNION ALL SELECT *, NULL FROM (SELECT * FROM act UNION SELECT * FROM side UNION SELECT * FROM box_act"
-            " UNION SELECT * FROM box_side UNION SELECT * FROM outer_act UNION SELECT * FROM outer_side)"
-            f" UNION ALL {self._states_of('told', scope)}"
-            f" UNION ALL {_names_of('SELECT src FROM side UNION SELECT src FROM box_side UNION SELECT src FROM outer_side')}"
-            " UNION ALL SELECT -2, nid, NULL, NULL, NULL, NULL, NULL FROM (SELECT nid FROM box UNION SELECT nid FROM outer)"
-            " UNION ALL SELECT -3, NULL, NULL, NULL, first, last, NULL FROM packed",
-            [array(starts), limit + 1],
-        )
+        statement = _reach(direction, self._visible(scope, "edge"), self._visible(scope, "state"))
+        rows = self._rows(scope, statement, [array(starts), limit + 1])
         return self._reached(rows, roots, {*joins, *first}, limit, scope.deadline)
 
     def _reached(self, rows: list[Any], roots: set[str], first: set[Edge], limit: int, deadline: Deadline) -> Reached:
         """The walk in rows: of `_met`, with code -2 of a container whose acts there are, over the period in the row of code -3."""
         edges, told = self._met(rows, deadline)
-        acts = [edge for edge in edges if edge.type == "SUBJECT_OF"]
-        making = first.union(edge for edge in deadline.watch(edges) if edge.type != "SUBJECT_OF")
-        walked = roots | {end for edge in making for end in (edge.source, edge.target)}
+        acts = [edge for edge in edges if edge[0] == "SUBJECT_OF"]
+        making = first.union([edge for edge in edges if edge[0] != "SUBJECT_OF"])
+        walked = roots.union([edge[1] for edge in making], [edge[2] for edge in making])
         ids = {row[1]: row[2] for row in rows if row[0] == 0}
         holders = [ids[row[1]] for row in rows if row[0] == -2]
-        period = next(((row[4], row[5]) for row in rows if row[0] == -3), NEVER) if holders else NEVER
+        period = next((row[4:6] for row in rows if row[0] == -3), NEVER) if holders else NEVER
         stopped = frozenset(["RECORDS"] if len(walked) > limit else [])
         return Reached(walked, [*making], stopped, Around(acts, told, holders, period))
 
-    def _states_of(self, table: str, scope: Scope) -> str:
-        """Selects what stands of the ids whose numbers are in `table`, in rows that `_met` reads."""
-        return (
-            f"SELECT 0, node.nid, node.id, state.sid, word.doc, node.key, node.joined FROM {table} JOIN node USING (nid)"
-            f" LEFT JOIN state ON state.nid = node.nid AND {self._visible(scope, 'state')}"
-            " LEFT JOIN word ON word.number = state.word"
-        )
-
     def _met(self, rows: list[Any], deadline: Deadline) -> tuple[list[Edge], Told]:
-        """Edges of rows of `_EDGE`, and what stands, of rows of `_states_of`, all in one list.
+        """Edges of rows of `_EDGE` and `_NULLS`, and what stands, of rows of `_states_of`, all in one list.
 
         Rows of code -1 only name an id; edges to an id without a row of its own are left out."""
         ids: dict[int, str] = {row[1]: row[2] for row in rows if row[0] in (0, -1)}
         names = self._named({row[3] for row in rows if row[3] is not None})
         edges = [
             Edge(TYPES[code], ids[one], ids[other], names[sid], ROLES.get(code), quantity, unit)
-            for code, one, other, sid, quantity, unit, _ in deadline.watch(rows)
+            for code, one, other, sid, quantity, unit, *_ in deadline.watch(rows)
             if code > 0 and one in ids and other in ids
         ]
         said = [row for row in rows if row[0] == 0 and row[3] is not None]
@@ -401,10 +372,12 @@ class SqliteStore:
             deadline.check()
             part = said[at : at + _PAGE]
             states += [
-                State(record, names[sid], word, key, joined != 0)
-                for (_, _, record, sid, _, key, joined), word in zip(part, standing.load_all([row[4] for row in part]), strict=True)
+                State(record, names[sid], word, key, joined != 0, None if first is None else (first, last))
+                for (_, _, record, sid, _, key, joined, first, last), word in zip(
+                    part, standing.load_all([row[4] for row in part]), strict=True
+                )
             ]
-        return edges, Told({row[2] for row in rows if row[0] == 0}, sorted(states))
+        return edges, Told({row[2] for row in rows if row[0] == 0}, states)
 
     def _edges(self, rows: list[Any]) -> list[Edge]:
         """Edges of rows (code, source, target, sid, quantity, unit), ascending and each once; `SAME_AS` as it was stated."""
@@ -420,6 +393,46 @@ class SqliteStore:
         if not self._stewards.keys() >= set(sids):
             self._stewards = dict(self._connection.execute("SELECT sid, name FROM steward").fetchall())
         return self._stewards
+
+
+@lru_cache(maxsize=64)
+def _reach(direction: Direction, edge: str, state: str) -> str:
+    """The walk from a JSON array of ids (?1), of at most ?2 ids, in rows that `_reached` reads.
+
+    `edge` and `state` are the conditions of what is visible."""
+    near, far = _SIDES[direction]
+    step = f"edge.{near} = walk.nid AND edge.type BETWEEN {WALKED[direction][0]} AND {WALKED[direction][1]} AND {edge}"
+    packed = ("(SELECT first FROM packed)", "(SELECT last FROM packed)")
+    return (
+        "WITH RECURSIVE walk (nid) AS MATERIALIZED"
+        " (SELECT node.nid FROM json_each(?1) AS asked JOIN node ON node.id = asked.value"
+        f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?2),"
+        f" {_acts('act', 'walk', edge)}, {_sides('side', 'act', edge)}, {_PACKED},"
+        " box (nid) AS MATERIALIZED (SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM walk),"
+        f" {_acts('box_act', 'box', edge, packed)}, {_sides('box_side', 'box_act', edge)},"
+        " outer (nid) AS MATERIALIZED"
+        " (SELECT src FROM box_side WHERE type = 9 EXCEPT SELECT nid FROM box EXCEPT SELECT nid FROM walk),"
+        f" {_acts('outer_act', 'outer', edge, packed)},"
+        f" {_sides('outer_side', 'outer_act', edge)},"
+        " told (nid) AS (SELECT dst FROM act UNION SELECT dst FROM box_act UNION SELECT dst FROM outer_act"
+        " UNION SELECT nid FROM box UNION SELECT nid FROM outer UNION SELECT nid FROM walk)"
+        f" SELECT {_EDGE}, {_NULLS} FROM walk JOIN edge ON {step} AND edge.type <> {SAME_AS_REVERSED:d}"
+        f" UNION ALL SELECT *, {_NULLS} FROM (SELECT * FROM act UNION SELECT * FROM side UNION SELECT * FROM box_act"
+        " UNION SELECT * FROM box_side UNION SELECT * FROM outer_act UNION SELECT * FROM outer_side)"
+        f" UNION ALL {_states_of('told', state)}"
+        f" UNION ALL {_names_of('SELECT src FROM side UNION SELECT src FROM box_side UNION SELECT src FROM outer_side')}"
+        f" UNION ALL SELECT -2, nid, NULL, NULL, NULL, NULL, {_NULLS} FROM (SELECT nid FROM box UNION SELECT nid FROM outer)"
+        f" UNION ALL SELECT -3, NULL, NULL, NULL, first, last, {_NULLS} FROM packed"
+    )
+
+
+def _states_of(table: str, visible: str) -> str:
+    """Selects what stands of the ids whose numbers are in `table`, in rows that `_met` reads."""
+    return (
+        "SELECT 0, node.nid, node.id, state.sid, word.doc, node.key, node.joined, node.first, node.last"
+        f" FROM {table} JOIN node USING (nid) LEFT JOIN state ON state.nid = node.nid AND {visible}"
+        " LEFT JOIN word ON word.number = state.word"
+    )
 
 
 def _acts(name: str, asked: str, visible: str, period: tuple[str, str] | None = None) -> str:
@@ -443,7 +456,7 @@ def _sides(name: str, acts: str, visible: str) -> str:
 
 def _names_of(select: str) -> str:
     """Selects the ids of the numbers that `select` gives, in rows that `_met` reads."""
-    return f"SELECT -1, node.nid, node.id, NULL, NULL, NULL, NULL FROM node WHERE nid IN ({select})"
+    return f"SELECT -1, node.nid, node.id, NULL, NULL, NULL, {_NULLS} FROM node WHERE nid IN ({select})"
 
 
 _PACKED = (

@@ -6,7 +6,7 @@ is reached but ends the walk, unless the walk starts there (DESIGN section 3).
 
 from collections.abc import Collection
 
-from graph.claims import Edge, class_of
+from graph.claims import Edge, class_of, of_class
 from graph.model import CONTAINER
 from graph.store import Around, Direction, Reached, Scope, Store, Told
 
@@ -43,7 +43,7 @@ def reach(store: Store, ids: Collection[str], direction: Direction, scope: Scope
         frontier = fresh - steps.keys()
         level = {class_of(n): step for n, step in found.items()}
         steps.update({n: level[class_of(n)] for n in frontier})
-    objects = {record for record in steps if class_of(record) == "object"}
+    objects = of_class("object", steps)
     return Reached(set(steps), list(edges), frozenset(stopped), store.around(objects, scope))
 
 

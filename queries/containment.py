@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from graph.claims import Edge, class_of
+from graph.claims import Edge, of_class
 from graph.model import CONTAINER, CONTENT
 from graph.record import Record
 from graph.store import Around, Reached, Told
@@ -71,7 +71,7 @@ class Holdings:
         """Take in a walk with what acted on its objects, and gather what its objects need."""
         told = reached.around.told
         self._learn(reached.walked.union(told.ids), told)
-        self._gather({record for record in reached.walked if class_of(record) == "object"}, reached.around)
+        self._gather(of_class("object", reached.walked), reached.around)
 
     def gather(self, objects: Collection[str]) -> None:
         """Fetch what acted on `objects`, on the containers that ever held them, on theirs, and so on.
@@ -79,7 +79,7 @@ class Holdings:
         Of the containers only what happened while one of `objects` can have been inside."""
         news = set(objects) - self._asked
         if news:
-            news |= {twin for twin in self._learn(news) if class_of(twin) == "object"}
+            news |= of_class("object", self._learn(news))
             self._gather(news, self._view.around(news))
 
     def _gather(self, objects: set[str], around: Around) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from graph.claims import Edge, class_of
+from graph.claims import Edge, of_class
 from graph.errors import DeadlineExceeded
 from graph.record import Record
 from graph.store import Direction, Reached
@@ -142,7 +142,7 @@ class _Walk:
             self.reached = self.view.reach(self.starts, self.way, self.depth_limit, self.limit)
             self.holdings.take(self.reached)
             self.roots = {self.holdings.name(root) for root in self.roots}
-            objects = {record for record in self.reached.walked if class_of(record) == "object"}
+            objects = of_class("object", self.reached.walked)
             more = self._through_roots(events, acted_on) | self._through_containers(objects)
             if self.reached.stopped or not more - self.reached.walked:
                 break
@@ -151,13 +151,13 @@ class _Walk:
 
     def _joined_events(self) -> set[str]:
         """The events among the roots, by all their ids."""
-        events = {root for root in self.roots if class_of(root) == "event"}
+        events = of_class("event", self.roots)
         return set(self.view.joined(events)) if events else events
 
     def _through_roots(self, events: set[str], acted_on: set[str]) -> set[str]:
         """What root containers, and containers that root events acted on, stand for: their contents."""
         holdings = self.holdings
-        named = {holdings.name(record) for record in acted_on | self.roots if class_of(record) == "object"}
+        named = set(map(holdings.name, of_class("object", acted_on | self.roots)))
         containers = {container for container in named if holdings.is_container(container)}
         if containers - self.opened:
             self.opened |= containers
@@ -214,16 +214,15 @@ class _Walk:
         acted_on: dict[str, set[str]] = defaultdict(set)
         acts: set[tuple[str, str]] = set()
         stays: set[Stay] = set()
-        for record in self.view.deadline.watch(walked):
-            if class_of(record) == "object":
-                for event in holdings.acts(record):
+        for record in self.view.deadline.watch(of_class("object", walked)):
+            for event in holdings.acts(record):
+                acted_on[event].add(record)
+                acts.add((record, event))
+            for stay, window in holdings.held(record):
+                stays.add(stay)
+                for event in holdings.borne(stay, window):
                     acted_on[event].add(record)
-                    acts.add((record, event))
-                for stay, window in holdings.held(record):
-                    stays.add(stay)
-                    for event in holdings.borne(stay, window):
-                        acted_on[event].add(record)
-                        acts.add((stay.container, event))
+                    acts.add((stay.container, event))
         included = walked.union(acted_on, [stay.container for stay in stays])
         missing = self._ids(included - holdings.records.keys())
         records = holdings.records | (self.view.fetch(missing)[1] if missing else {})
@@ -265,37 +264,45 @@ class _Walk:
 
         What acted on an object or container is told where it is one of `acts`: a container has a life of its own."""
         names = self.holdings.names
-        told: dict[tuple[str, str, str], list[Edge]] = {}
-        for edge in self.view.deadline.watch((*self.reached.edges, *self.holdings.edges, *self.taken_in)):
-            type_, source, target = edge[:3]
-            if type_ != "SAME_AS":
-                if names:
-                    source, target = names.get(source, source), names.get(target, target)
-                if (source, target) in acts if type_ == "SUBJECT_OF" else source in included and target in included:
-                    told.setdefault((type_, source, target), []).append(edge)
-        found = []
-        for ends, edges in self.view.deadline.watch(told.items()):
-            first = edges[0] if len(edges) == 1 else min(edges, key=lambda edge: (edge.steward, edge.source, edge.target))
-            stewards = (first.steward,) if len(edges) == 1 else tuple(sorted({edge.steward for edge in edges}))
-            found.append(Relation(*ends, stewards, *first[4:]))
+        told: dict[tuple[str, str, str], Edge] = {}
+        more: dict[tuple[str, str, str], list[Edge]] = {}
+        for edge in self.view.deadline.watch([*self.reached.edges, *self.holdings.edges, *self.taken_in]):
+            type_, source, target = ends = edge[:3]
+            if names:
+                source, target = names.get(source, source), names.get(target, target)
+                ends = type_, source, target
+            if (source, target) in acts if type_ == "SUBJECT_OF" else source in included and target in included:
+                if ends not in told:
+                    told[ends] = edge
+                else:
+                    more.setdefault(ends, [told[ends]]).append(edge)
+        found = [Relation(*ends, (edge[3],), *edge[4:]) for ends, edge in told.items() if ends not in more and ends[0] != "SAME_AS"]
+        for ends, edges in self.view.deadline.watch(more.items()):
+            if ends[0] != "SAME_AS":
+                first = min(edges, key=lambda edge: (edge.steward, edge.source, edge.target))
+                found.append(Relation(*ends, tuple(sorted({edge.steward for edge in edges})), *first[4:]))
         return found
 
     def _depth(self) -> dict[str, int]:
         """Steps of making between each walked record and the nearest start."""
-        name, up = self.holdings.name, self.way == "up"
+        names, up = self.holdings.names, self.way == "up"
         onward: dict[str, set[str]] = defaultdict(set)
-        for edge in self.view.deadline.watch(self.reached.edges):
-            if edge.type != "SAME_AS":
-                source, target = name(edge.source), name(edge.target)
-                onward[target if up else source].add(source if up else target)
-        depth = {name(record): 0 for record in self.starts}
+        for type_, source, target, *_ in self.view.deadline.watch(self.reached.edges):
+            if type_ != "SAME_AS":
+                if names:
+                    source, target = names.get(source, source), names.get(target, target)
+                here, there = (target, source) if up else (source, target)
+                onward[here].add(there)
+        depth = {names.get(record, record): 0 for record in self.starts}
         frontier = list(depth)
         while frontier:
             found: dict[str, int] = {}
             for here in self.view.deadline.watch(frontier):
-                for there in onward[here]:
-                    if there not in depth:
-                        found[there] = depth[here] + (class_of(here) != "event")
+                if here in onward:
+                    deeper = depth[here] + (not here.startswith("event-"))
+                    for there in onward[here]:
+                        if there not in depth:
+                            found[there] = deeper
             depth.update(found)
             frontier = list(found)
         return depth
