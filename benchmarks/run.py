@@ -65,6 +65,8 @@ def _sqlite(folder: Path, journeys: int, table: list[tuple[str, str, str]]) -> N
     table.append(("its last tenth of commits over its first", f"{_tenths(marks):.2f}", "bar 0.6"))
     bare = timed(lambda: _bare_sqlite(bundle, folder / "bare.db"))
     table.append(("bare csv reader and executemany of the cells", f"{seconds / bare:.1f} times faster", "peer"))
+    store.close()
+    store = SqliteStore(folder / "graph.db")
     for viewer in (None, "H"):
         name = "all-seeing" if viewer is None else "one organisation"
         bar = "bar 1 ms" if viewer is None else "bar 2 ms"

@@ -182,8 +182,4 @@ def labels_of(fields: Mapping[str, Any], about: Iterable[str] | None = None) -> 
 
 def chain_hash(parts: Iterable[bytes]) -> str:
     """SHA-256 (hex) over length-prefixed parts, so that no two lists of parts share a hash."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])).hexdigest()

@@ -64,14 +64,18 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     before = reader.standings({claim.record for claim in batch.claims})
     fresh, verdicts = _fresh(batch, before, reader)
     after: dict[Owner, Standing] = {}
+    said: dict[Owner, list[str]] = {owner: [] for owner in before}
     replaced: set[Owner] = set()
     names: dict[str, str | None] = {}
     reused = _reused_event_ids(fresh, reader)
     for index, claim, body, _ in fresh:
         rank = batch.load_time if claim.recorded_at is None else claim.recorded_at
         changed, conflict = _merge(after, before, claim, rank)
+        owner = (claim.record, claim.steward)
         if changed:
-            replaced.add((claim.record, claim.steward))
+            replaced.add(owner)
+        if owner in said:
+            said[owner] += claim.fields
         if conflict or index in reused or (_SAME_AS in body and _joins_two_classes(claim)):
             verdicts[index] = "conflict"
         elif changed:
@@ -80,7 +84,7 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     result = Plan(
         Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], []
     )
-    _differences(result, before, after, replaced)
+    _differences(result, before, after, said, replaced)
     if not fresh and not (batch.opened and batch.closes) and batch.replay is None:
         return result
     digest = (int(head.digest, 16) if head else 0) + _digest_change(result, before, after, reader)
@@ -161,9 +165,15 @@ _LABEL = b'"is '
 
 
 def _differences(
-    result: Plan, before: Mapping[Owner, Standing], after: Mapping[Owner, Standing], replaced: Collection[Owner]
+    result: Plan,
+    before: Mapping[Owner, Standing],
+    after: Mapping[Owner, Standing],
+    said: Mapping[Owner, list[str]],
+    replaced: Collection[Owner],
 ) -> None:
-    """Fill in which rows close and open between what stood and what stands; of those `replaced` a value became another."""
+    """Fill in which rows close and open between what stood and what stands: `said` are the paths that were spoken of.
+
+    Of those `replaced` a value became another."""
     for owner, standing in after.items():
         record, steward = owner
         old = before.get(owner)
@@ -177,7 +187,7 @@ def _differences(
             continue
         result.closed.append(owner)
         result.opened.append((record, steward, standing))
-        about = None if owner in replaced else _only_added(old.fields, standing.fields)
+        about = None if owner in replaced else _only_added(old.fields, said[owner])
         edges, labels = edges_of(record, steward, standing.fields, about), labels_of(standing.fields, about)
         told = [(text, record, steward) for text in labels]
         if about is not None:
@@ -192,9 +202,9 @@ def _differences(
         result.labels_opened += _without(told, old_told)
 
 
-def _only_added(old: Fields, new: Fields) -> list[str] | None:
+def _only_added(old: Fields, said: list[str]) -> list[str] | None:
     """The paths that are new, where no more than these is to be looked at: none takes back or qualifies what stood before."""
-    added = sorted(new.keys() - old.keys())
+    added = [path for path in dict.fromkeys(said) if path not in old]
     if RETRACTED in added or RETRACTED in old:
         return None
     for path in added:

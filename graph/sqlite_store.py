@@ -46,6 +46,8 @@ _NULLS = "NULL, NULL, NULL"
 
 
 _DURABLE = ("journal_mode=WAL", "wal_autocheckpoint=16000", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
+_MAPPED = "mmap_size=1099511627776"
+"""For readers: pages are read where the system holds them. A load would touch all of the graph, and count it as its memory."""
 _SCRATCH = ("journal_mode=MEMORY", "synchronous=OFF", "cache_size=-262144", "temp_store=MEMORY")
 
 
@@ -56,7 +58,7 @@ class SqliteStore:
 
     def __init__(self, path: str | Path, *, create: bool = False, scratch: bool = False) -> None:
         self.path = str(path)
-        self._pragmas = _SCRATCH if scratch else _DURABLE
+        self._pragmas = _SCRATCH if scratch else _DURABLE if create else (*_DURABLE, _MAPPED)
         self._stewards: dict[int, str] = {}
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
