@@ -52,8 +52,8 @@ MUTANTS = (
     Mutant(
         "the walk goes the wrong way",
         "graph/sqlite_store.py",
-        "near, far = _SIDES[direction]\n        visible",
-        "far, near = _SIDES[direction]\n        visible",
+        "near, far = _SIDES[direction]\n    step",
+        "far, near = _SIDES[direction]\n    step",
     ),
     Mutant("a conflict is swallowed", "graph/ledger.py", 'verdicts[index] = "conflict"', 'verdicts[index] = "added"'),
     Mutant(
