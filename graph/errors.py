@@ -75,6 +75,15 @@ class InvalidDefinition(UsageError):
         )
 
 
+class OutOfScope(UsageError):
+    """A question about the whole graph, asked of a snapshot of a part of it."""
+
+    code = "OUT_OF_SCOPE"
+
+    def __init__(self) -> None:
+        super().__init__("this question needs the whole graph, and only a part of it was read; ask it without a scope")
+
+
 class UnknownIdentifier(TraceError):
     """Nothing the viewer may see is stored under this identifier."""
 

@@ -19,6 +19,7 @@ from graph.claims import RETRACTED
 from graph.codes import CODES, ROLES
 from graph.joins import groups
 from graph.model import CLASSES, MODELS, RELATIONS
+from graph.part import Part
 from graph.record import EVENT_TIMES, Parties, Record, role_of
 from graph.snapshot import Numbers, Snapshot, begins, kept
 
@@ -88,9 +89,19 @@ class Frames:
         found[self.group[found]] = True
         return found
 
+    @property
+    def part(self) -> Part | None:
+        """Of which part of the graph these are; None of all."""
+        return self._snapshot.part
+
+    def followed(self, records: pl.Series) -> pl.Series:
+        """Whether all that acted on each of the records (numbers) is here: of a part of a graph it may not be."""
+        return self._snapshot.ids["followed"].gather(records)
+
     def number(self, record: str) -> int:
-        """The number of the record that an id of this graph belongs to."""
-        return int(self.group[self._snapshot.numbers([record])[0]])
+        """The number of the record that an id of this graph belongs to; -1, which is nobody's, of one left out of a part."""
+        numbers = self._snapshot.numbers([record])
+        return int(self.group[numbers[0]]) if len(numbers) else -1
 
     def of(self, cls: str) -> tuple[int, int]:
         """The first number of the ids of a class, and the first after them."""

@@ -5,8 +5,8 @@ A snapshot holds everybody's word, so its folder is private; who may see what is
 """
 
 import os
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from graph.claims import edges_of, labels_of
 from graph.codes import SAME_AS_REVERSED, code_of
 from graph.errors import StoreUnavailable
+from graph.part import Part
 from graph.store import Commit, Deadline, Scope, Store
 
 Numbers = NDArray[np.int64]
-FORMAT = 2
+FORMAT = 3
 """To be raised with every change of what is kept: of these columns, or of what queries derive and keep beside them."""
 _SLICE = 5_000
 _DOCS = "docs.json"
@@ -36,7 +37,7 @@ _ABANDONED = 86_400
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 """What reading a damaged file, or one that somebody just removed, may raise."""
 
-_IDS = {"id": pl.String, "key": pl.String}
+IDS = {"id": pl.String, "key": pl.String, "followed": pl.Boolean}
 _STATES = {"nid": pl.UInt32, "sid": pl.UInt16, "doc": pl.Binary}
 _EDGES = {
     "own": pl.Boolean,
@@ -69,7 +70,8 @@ class Docs:
 class Snapshot:
     """One commit's columns; `commit` is None of a graph in which nothing is stored.
 
-    `ids`: `id, key`, ascending by `id`; the row is the number of the id. `states`: `nid` (number), `sid, size` by id and
+    `ids`: `id, key`, and whether all that acted on it is here (`followed`; see `graph.part`), ascending by `id`; the row is the
+    number of the id. `states`: `nid` (number), `sid, size` by id and
     steward, whose texts are in `docs`. `edges`: `type, src, dst` (numbers), `sid, quantity, unit`, and `own`: whether the source
     claims it, by `src`; `into`: the rows of `edges` by `dst`. `labels`: `text, id, sid` by text. `stewards` are named by `sid`."""
 
@@ -81,6 +83,8 @@ class Snapshot:
     edges: pl.DataFrame
     into: pl.DataFrame
     labels: pl.DataFrame
+    part: Part | None = None
+    """Of which part of the graph it tells; None of all."""
     place: Path | None = field(default=None, compare=False)
     """The folder it is kept in, if it is."""
 
@@ -156,15 +160,15 @@ def take(store: Store, commit: Commit | None, before: Snapshot | None = None) ->
     scope = Scope(until, None, Deadline(float("inf")))
     stewards = (*(before.stewards if before else ()),)
     stewards += tuple(name for name in store.stewards(scope) if name not in stewards)
-    ids = pl.DataFrame({"id": list(names), "key": list(names.values())}, schema=_IDS)
+    ids = pl.DataFrame({"id": list(names), "key": list(names.values()), "followed": [True] * len(names)}, schema=IDS)
     if before is not None:
         ids = pl.concat([before.ids, ids]).unique("id", keep="first")
     ids = ids.sort("id")
-    fresh = _Columns(stewards, ids["id"])
+    fresh = Columns(stewards, {record: number for number, record in enumerate(ids["id"].to_list())})
     asked = sorted(touched)
     for first in range(0, len(asked), _SLICE):
         fresh.add(store, asked[first : first + _SLICE], scope)
-    return _joined(commit, stewards, ids, before, touched, fresh)
+    return joined(commit, stewards, ids, before, touched, fresh)
 
 
 def _leads_to(store: Store, earlier: Commit, commit: Commit) -> bool:
@@ -172,12 +176,12 @@ def _leads_to(store: Store, earlier: Commit, commit: Commit) -> bool:
     return earlier.number <= commit.number and store.commit(earlier.number) == earlier
 
 
-class _Columns:
-    """Frames of `states`, `edges` and `labels`, a slice of the ids each, with the numbers of `ids`."""
+class Columns:
+    """Frames of `states`, `edges` and `labels`, a slice of the ids each, with `numbers` for ids."""
 
-    def __init__(self, stewards: Sequence[str], ids: pl.Series) -> None:
+    def __init__(self, stewards: Sequence[str], numbers: Mapping[str, int]) -> None:
         self._sids = {name: sid for sid, name in enumerate(stewards)}
-        self._numbers = {record: number for number, record in enumerate(ids.to_list())}
+        self._numbers = numbers
         self.states = [pl.DataFrame(schema=_STATES)]
         self.edges = [pl.DataFrame(schema=_EDGES)]
         self.labels = [pl.DataFrame(schema=_LABELS)]
@@ -199,14 +203,20 @@ class _Columns:
         self.edges.append(pl.DataFrame(edges, schema=_EDGES, orient="row"))
         self.labels.append(pl.DataFrame(labels, schema=_LABELS, orient="row"))
 
+    def renumber(self, numbers: pl.Series) -> None:
+        """Put `numbers[n]` in place of each number n."""
+        self.states = [each.with_columns(nid=numbers.gather(each["nid"])) for each in self.states]
+        self.edges = [each.with_columns(src=numbers.gather(each["src"]), dst=numbers.gather(each["dst"])) for each in self.edges]
 
-def _joined(
+
+def joined(
     commit: Commit | None,
     stewards: tuple[str, ...],
     ids: pl.DataFrame,
     before: Snapshot | None,
     touched: set[str],
-    fresh: _Columns,
+    fresh: Columns,
+    part: Part | None = None,
 ) -> Snapshot:
     """What was before, but for the ids touched, with what is fresh; sorted anew."""
     states, edges, labels = (pl.concat(frames) for frames in (fresh.states, fresh.edges, fresh.labels))
@@ -220,7 +230,7 @@ def _joined(
     states = states.sort("nid", "sid")
     texts = np.frombuffer(b"".join(states["doc"]), np.uint8)
     states = states.select("nid", "sid", size=pl.col("doc").bin.size().cast(pl.UInt32))
-    return Snapshot(commit, stewards, ids, states, _docs(states, texts), edges, into, labels.sort("text", "id", "sid"))
+    return Snapshot(commit, stewards, ids, states, _docs(states, texts), edges, into, labels.sort("text", "id", "sid"), part)
 
 
 def _left(before: Snapshot, ids: pl.Series, touched: Numbers) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -263,13 +273,14 @@ def save(snapshot: Snapshot, folder: Path) -> None:
     with docs.open("wb") as file:
         snapshot.docs.texts.tofile(file)
         os.fsync(file.fileno())
-    told = {"format": FORMAT, "commit": commit.__dict__, "stewards": snapshot.stewards}
+    part = snapshot.part.__dict__ if snapshot.part else None
+    told = {"format": FORMAT, "commit": commit.__dict__, "stewards": snapshot.stewards, "part": part}
     listing = coming / "snapshot.json"
     listing.touch(mode=0o600)
     listing.write_bytes(orjson.dumps(told))
     _named(coming, made)
     for other in folder.iterdir():
-        if other != made and _superseded(other, commit.number):
+        if other != made and superseded(other, commit.number):
             rmtree(other, ignore_errors=True)
 
 
@@ -283,7 +294,7 @@ def _named(coming: Path, made: Path) -> None:
     rmtree(coming, ignore_errors=True)
 
 
-def _superseded(path: Path, number: int) -> bool:
+def superseded(path: Path, number: int) -> bool:
     """Whether a folder is of an earlier commit, or the rest of a process that was killed long ago."""
     try:
         return int(path.name.partition("-")[0]) <= number if path.name[0] != "." else path.stat().st_mtime < time() - _ABANDONED
@@ -308,7 +319,8 @@ def _opened(place: Path) -> Snapshot | None:
         docs = _docs(frames["states"], np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8))
         if docs.begins[-1] != len(docs.texts):
             return None
-        return Snapshot(Commit(**told["commit"]), tuple(told["stewards"]), **frames, docs=docs, place=place)
+        commit, part = Commit(**told["commit"]), Part.parsed(told["part"])
+        return Snapshot(commit, tuple(told["stewards"]), **frames, docs=docs, part=part, place=place)
     except _UNREADABLE:
         return None
 
@@ -347,24 +359,31 @@ def current(store: Store, cache: Path | None = None) -> Snapshot:
     head = store.head()
     if cache is None or head is None:
         return take(store, head)
-    folder = _folder(store, cache)
+    folder = folder_of(store, cache)
     before = saved(folder, lambda commit: _leads_to(store, commit, head))
     snapshot = take(store, head, before)
     if snapshot is before:
         return snapshot
-    try:
+    with writing(cache):
         save(snapshot, folder)
+    return saved(folder, lambda commit: commit == head) or snapshot
+
+
+@contextmanager
+def writing(cache: Path) -> Iterator[None]:
+    """Turns what the system says of a folder that cannot be written into `StoreUnavailable`."""
+    try:
+        yield
     except OSError as error:
         raise StoreUnavailable(f"no snapshot can be kept in {cache}: {error.strerror}; name another folder (--cache)") from None
-    return saved(folder, lambda commit: commit == head) or snapshot
 
 
 def forget(store: Store, cache: Path) -> None:
     """Throw away what is kept of a store in `cache`."""
     if store.head() is not None:
-        rmtree(_folder(store, cache), ignore_errors=True)
+        rmtree(folder_of(store, cache), ignore_errors=True)
 
 
-def _folder(store: Store, cache: Path) -> Path:
+def folder_of(store: Store, cache: Path) -> Path:
     """Where a graph is kept: it is known by the hash of its first commit, whichever store holds it."""
     return cache / store.commit(1).hash[:16]

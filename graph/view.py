@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from graph import naming, times, walk
 from graph.claims import Edge
-from graph.errors import AmbiguousIdentifier, InvalidInstant, UnknownCommit, UnknownIdentifier
+from graph.errors import AmbiguousIdentifier, InvalidInstant, OutOfScope, UnknownCommit, UnknownIdentifier
 from graph.joins import groups
 from graph.model import CLASSES
 from graph.record import SINGLE, Parties, Record, assemble
@@ -22,6 +22,7 @@ from graph.store import Around, Commit, Deadline, Direction, LogEntry, Reached, 
 
 if TYPE_CHECKING:
     from graph.frames import Frames
+    from graph.snapshot import Snapshot
 
 RECORD_LIMIT = 200_000
 NOTHING = Told()
@@ -49,6 +50,15 @@ class View:
         self._store = store
         self._scope = Scope(commit.number if commit else 0, stewards, deadline)
         self._commits: dict[int, Commit] = {}
+        self._part: Snapshot | None = None
+
+    def within(self, part: "Snapshot") -> "View":
+        """This View for questions about a part of the graph, a snapshot of which at the same commit is given.
+
+        Its `frames` raise; `scoped_frames` are those of the part. Single records are read as ever."""
+        found = View(self._store, self.viewer, self.commit, Deadline(self.deadline.seconds))
+        found._later_loads, found._part = self._later_loads, part
+        return found
 
     @property
     def deadline(self) -> Deadline:
@@ -191,16 +201,23 @@ class View:
             self._commits[number] = self._store.commit(number)
         return [Entry(entry, self._commits[entry.commit]) for entry in entries]
 
-    @cached_property
+    @property
     def frames(self) -> "Frames":
-        """All that this viewer may see at this commit, as columns."""
+        """All that this viewer may see at this commit, as columns. Raises `OutOfScope` in a View of a part of the graph."""
+        if self._part is not None:
+            raise OutOfScope
+        return self.scoped_frames
+
+    @cached_property
+    def scoped_frames(self) -> "Frames":
+        """The same; in a View of a part of the graph what is known of that part."""
         # polars is imported where it is needed: it takes longer than most questions about one product
         from graph import snapshot
         from graph.frames import Frames
         from graph.snapshot_store import SnapshotStore
 
         held = self._store.snapshot if isinstance(self._store, SnapshotStore) else None
-        taken = snapshot.take(self._store, self.commit, held)
+        taken = self._part or snapshot.take(self._store, self.commit, held)
         return Frames(taken, self._scope.stewards, self._of, self._parties, self._statements)
 
     def _statements(self, ids: Collection[str]) -> list[tuple[str, str, Mapping[str, Any], int]]:

@@ -15,14 +15,16 @@ import numpy as np
 import polars as pl
 
 from graph.frames import Frames
+from graph.part import Part
 from graph.view import View
-from queries.containment import EVER, Window
+from queries.containment import ALWAYS, EVER, NEVER, Window
 from queries.grouped import Grouped
 from queries.stays import all_borne
 
 BY = ("period", "product", "preservation", "carrier")
 SECOND = 1_000_000
 _NOBODY = 2**32 - 1
+_ENDS = ("performed_by", "at", "from", "to", "carried_by")
 _ORDER = ("giver", "taker", "wait_s", "event")
 HOUR = 3600
 COLLECTION = ("collection", "leukapheresis", "apheresis", "donation", "procurement")
@@ -121,6 +123,8 @@ class Waits:
     def _departments(self, types: Sequence[str], among: Container[int]) -> set[int]:
         """Who performed steps of these types; who gives and takes nothing itself by the organisation it is part of that does."""
         steps = self.frames.shown("Step").filter(pl.col("type").is_in(types))
+        if self.frames.part:
+            steps = steps.filter(pl.col("record").is_in(inside(self.frames, self.frames.part).implode()))
         above = dict(self.frames.shown("Organization").select("record", "part_of").drop_nulls().iter_rows())
         found = set()
         for department in steps["performed_by"].drop_nulls().unique():
@@ -162,7 +166,7 @@ def _wilson(part: str, whole: str) -> list[pl.Expr]:
 def handoffs(view: View, only: Filter = Filter()) -> Waits:
     """The handoffs a viewer sees. Late: released after the agreed release, or delivered (where nobody says: accepted) after the
     agreed delivery. Failed: refused, accepted with a discrepancy, or what it moved was discarded in the next step."""
-    frames = view.frames
+    frames = view.scoped_frames
     return Waits(frames, _only(frames.kept("handoffs", lambda: _handoffs(frames)), only))
 
 
@@ -213,7 +217,7 @@ def legs(view: View, only: Filter = Filter()) -> Waits:
     at, else who had the material. Their wait is the start of the second less the end of the first.
 
     Two events that follow each other on several materials are one leg; where these were in several departments, one of each."""
-    frames = view.frames
+    frames = view.scoped_frames
     return Waits(frames, _only(frames.kept("legs", lambda: _legs(frames)), only))
 
 
@@ -261,7 +265,9 @@ def _legs(frames: Frames) -> pl.DataFrame:
 
 
 def acts(frames: Frames) -> pl.DataFrame:
-    """`object, event, first, last`: every dated event that made, took in or acted on an object, itself or through what held it."""
+    """`object, event, first, last`: every dated event that made, took in or acted on an object, itself or through what held it.
+
+    In frames of a part of a graph: of every object that an event inside acted on, and of what held it."""
     return frames.kept("acts", lambda: _acts(frames))
 
 
@@ -276,6 +282,8 @@ def _acts(frames: Frames) -> pl.DataFrame:
     )
     first, last = frames.of("object")
     objects = pl.concat(parts).unique().filter(pl.col("object").is_between(first, last - 1))
+    if frames.part:
+        objects = objects.filter(frames.followed(objects["object"]))
     found: pl.DataFrame = objects.join(frames.spans.rename({"record": "event"}), on="event")
     return found.sort("object", "event")
 
@@ -294,10 +302,42 @@ def _episodes(frames: Frames) -> pl.DataFrame:
 
 def _with_journeys(frames: Frames, each: pl.DataFrame) -> pl.DataFrame:
     """`each` with `journey` in place of `own`, and `product`: of events that tell no episode, that of all they acted on, if one."""
+    told = _journeys(frames, each)
+    if frames.part:
+        told = told.filter(pl.col("event").is_in(inside(frames, frames.part).implode()))
+    return told.sort(_ORDER, nulls_last=True)
+
+
+def _journeys(frames: Frames, each: pl.DataFrame) -> pl.DataFrame:
+    """The same, unordered."""
     therapy = frames.shown("Episode").select(journey="record", product="therapy")
     journey = pl.coalesce("own", "served").alias("journey")
     told = each.join(episodes(frames), on="event", how="left").with_columns(journey).drop("own", "served")
-    return told.join(therapy, on="journey", how="left").sort(_ORDER, nulls_last=True)
+    return told.join(therapy, on="journey", how="left")
+
+
+def inside(frames: Frames, part: Part) -> pl.Series:
+    """The events of a part of the graph, as the viewer of these frames sees them; see `Part`."""
+    events = frames.of_class("event").select(*_ENDS, event="record", own="for_episode")
+    if part.sites:
+        sites = _and_below(frames, {frames.number(site) for site in part.sites})
+        events = events.filter(pl.any_horizontal(pl.col(end).is_in(sites).fill_null(False) for end in _ENDS))
+    since, until = (NEVER if part.since is None else part.since), (ALWAYS if part.until is None else part.until)
+    missed = frames.spans.filter((pl.col("first") >= until) | (pl.col("last") < since))["record"]
+    events = events.filter(~pl.col("event").is_in(missed.implode()))
+    if part.products:
+        events = _journeys(frames, events).filter(pl.col("product").is_in(part.products))
+    return events["event"].sort()
+
+
+def _and_below(frames: Frames, organizations: set[int]) -> set[int]:
+    """The organisations with all that are part of them, however deep."""
+    parts, found = frames.relations("PART_OF"), set(organizations)
+    frontier = found
+    while frontier:
+        frontier = set(parts.filter(pl.col("target").is_in(frontier))["source"]) - found
+        found |= frontier
+    return found
 
 
 def _only(each: pl.DataFrame, only: Filter) -> pl.DataFrame:

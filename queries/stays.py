@@ -35,7 +35,9 @@ def stays(frames: Frames) -> pl.DataFrame:
     subject, events = frames.relations("SUBJECT_OF"), _events(frames)
     contents = subject.filter(pl.col("role") == CONTENT).select(content="source", event="target")
     holders = subject.filter(pl.col("role") == CONTAINER).select(container="source", event="target")
-    named = contents.join(holders, on="event").filter(pl.col("content") != pl.col("container")).join(events, on="event", how="left")
+    # of a part of a graph: how long others stayed is not known
+    known = contents.filter(frames.followed(contents["content"])) if frames.part else contents
+    named = known.join(holders, on="event").filter(pl.col("content") != pl.col("container")).join(events, on="event", how="left")
     goes_out = pl.col("out").fill_null(False)
     inward = named.filter(~goes_out).select(*_PAIR, opened_by="event", start=pl.col("first").fill_null(NEVER))
     outward = named.filter(goes_out & pl.col("last").is_not_null()).select(*_PAIR, closed_by="event", at="last")
