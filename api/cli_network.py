@@ -24,6 +24,9 @@ Seed = Annotated[
 ]
 
 
+_SCOPE = "Scope: read only this part of a graph that is too large to be read whole; all that are given must hold"
+
+
 class Group(StrEnum):
     """By what a table of waits can be told apart."""
 
@@ -96,6 +99,24 @@ def handoffs(
     product: Annotated[str | None, typer.Option(metavar="THERAPY", help="Only of this therapy, as ordered.")] = None,
     preservation: Annotated[str | None, typer.Option(help="Only what travelled fresh, cryopreserved or thawed.")] = None,
     carrier: Annotated[str | None, typer.Option(metavar="ORG", help="Only what this carrier carried.")] = None,
+    scope_site: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORG",
+            rich_help_panel=_SCOPE,
+            help="Events this organisation, or a part of it, performs, gives, takes, carries, or is the place of (repeatable).",
+        ),
+    ] = None,
+    scope_product: Annotated[
+        list[str] | None,
+        typer.Option(metavar="THERAPY", rich_help_panel=_SCOPE, help="Events of journeys with this therapy (repeatable)."),
+    ] = None,
+    scope_since: Annotated[
+        str | None, typer.Option(metavar="WHEN", rich_help_panel=_SCOPE, help="Events that end then or later, or tell no time.")
+    ] = None,
+    scope_until: Annotated[
+        str | None, typer.Option(metavar="WHEN", rich_help_panel=_SCOPE, help="Events that begin until then, or tell no time.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw a heat map of department pairs.")] = None,
     cache: Cache = None,
     graph: Graph = None,
@@ -103,15 +124,19 @@ def handoffs(
     as_of: AsOf = None,
     json: Json = False,
 ) -> int:
-    """Show where handoffs wait and fail: by who gives and who takes, most hours lost first, and where all must pass."""
+    """Show where handoffs wait and fail: by who gives and who takes, most hours lost first, and where all must pass.
+
+    Of a scope each handoff inside is told exactly as the whole graph tells it, a leg if its first event is inside."""
     from api import handoffs as told
     from api import plots
+    from api.scopes import Conditions, scope_line
     from api.worst import worst_json, worst_lines
 
     if worst and (legs or between or by):
         raise UsageError("--worst is about all handoffs between departments; leave out --legs, --by and --between")
     groups = [each.value for each in by or ()]
-    with whole_view(graph, viewer, as_of, cache) as view:
+    scope = Conditions(scope_site or (), scope_product or (), scope_since, scope_until)
+    with whole_view(graph, viewer, as_of, cache, scope) as view:
         waits = told.asked(view, legs, since, until, product, preservation, carrier)
         departments = told.Departments(view, waits)
         if plot:
@@ -123,7 +148,7 @@ def handoffs(
             else:
                 say(*worst_lines(found))
         elif between:
-            giver, taker = (view.frames.number(view.resolve(end)) for end in between)
+            giver, taker = (view.scoped_frames.number(view.resolve(end)) for end in between)
             rows = told.single_json(view, waits, giver, taker, departments)
             if json:
                 print_json(rows)
@@ -135,6 +160,8 @@ def handoffs(
             say(*told.handoffs_lines(waits, groups, departments))
             if plot:
                 say(f"drawn in {plot}")
+        if waits.frames.part and not json:
+            say(scope_line(view, waits.frames.part))
         return _whole(view, json)
 
 
@@ -217,6 +244,7 @@ COMMANDS = (
             "veintrace handoffs --between CRYO-LAB WARD-3",
             "veintrace handoffs --worst 3",
             "veintrace handoffs --legs --json",
+            "veintrace handoffs --scope-site cellforge --scope-since 2024-03-01 --scope-until 2024-03-31",
         ),
     ),
     Command(

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from api import settings
+from api.scopes import WHOLE, Conditions
 from graph.view import View
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for scripts.")]
@@ -45,15 +47,23 @@ class Command:
 
 
 @contextmanager
-def whole_view(graph: str | None, viewer: str | None, as_of: str | None, cache: Path | None) -> Iterator[View]:
-    """A View over a snapshot of the graph, brought up to date and kept."""
+def whole_view(
+    graph: str | None, viewer: str | None, as_of: str | None, cache: Path | None, scope: Conditions = WHOLE
+) -> Iterator[View]:
+    """A View over a snapshot of the graph, brought up to date and kept; or of the part of it that conditions mean."""
     # polars takes longer to import than a question about one product to answer
-    from graph import snapshot
+    from api import parts
+    from graph import snapshot, snapshot_part
     from graph.snapshot_store import SnapshotStore
 
     store = settings.open_store(graph)
+    folder = cache or settings.cache(graph)
     try:
-        taken = snapshot.current(store, cache or settings.cache(graph))
-        yield settings.make_view(SnapshotStore(store, taken), viewer, as_of)
+        seen = settings.make_view(store, viewer, as_of)
+        if part := scope.part(seen):
+            make = partial(parts.part_of, store, seen.commit, part)
+            yield seen.within(snapshot_part.current(store, folder, seen.commit, part, make))
+        else:
+            yield settings.make_view(SnapshotStore(store, snapshot.current(store, folder)), viewer, as_of)
     finally:
         store.close()

@@ -8,6 +8,7 @@ import polars as pl
 from api.output import table
 from api.parties import named
 from api.render import SCHEMA_VERSION, label, reasons
+from api.scopes import scope_json
 from graph import times
 from graph.view import View
 from queries.handoffs import Filter, Waits
@@ -26,7 +27,7 @@ def asked(
     carrier: str | None = None,
 ) -> Waits:
     """What a door was asked for. Raises `InvalidInstant`, and for a carrier as `View.resolve`."""
-    number = view.frames.number(view.resolve(carrier)) if carrier else None
+    number = view.scoped_frames.number(view.resolve(carrier)) if carrier else None
     only = Filter(period(since, until), product, preservation, number)
     return ask_legs(view, only) if legs else ask_handoffs(view, only)
 
@@ -82,6 +83,7 @@ def handoffs_json(view: View, waits: Waits, by: Sequence[str], departments: Depa
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
         "completeness": {"reasons": reasons(view)},
+        "scope": scope_json(waits.frames.part),
         "legs": rows,
         "cut": None if found.cut is None else {"hours": found.cut_hours, "handoffs": cut},
         "betweenness": central,
@@ -107,6 +109,7 @@ def single_json(view: View, waits: Waits, giver: int | None, taker: int | None, 
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
         "completeness": {"reasons": reasons(view)},
+        "scope": scope_json(waits.frames.part),
         "handoffs": [
             {
                 **{name: departments.id(row.get(name)) for name in columns},

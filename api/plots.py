@@ -25,6 +25,7 @@ def handoff_map(waits: Waits, departments: Departments, path: Path) -> None:
         raise UsageError("plots need Altair: pip install 'veintrace[plot]'") from None
     rows = _cells(waits, departments)
     drawn = f"colour: hours lost in all; text: median wait; {len(rows)} of {len(waits.table())} pairs are drawn"
+    drawn += "; a part of the graph" if waits.frames.part else ""
     base = alt.Chart(rows).encode(
         x=alt.X("to:N", title="taken by", axis=alt.Axis(labelAngle=-40, labelLimit=260, grid=True, zindex=0)),
         y=alt.Y("from:N", title="given by", axis=alt.Axis(labelLimit=260, grid=True, titlePadding=16, zindex=0)),

@@ -6,6 +6,7 @@ from typing import Any
 from api.handoffs import duration
 from api.parties import called, named
 from api.render import SCHEMA_VERSION, label, reasons
+from api.scopes import scope_json, scope_options
 from graph.view import View
 from queries.costliest import Costly, costliest
 from queries.handoffs import Waits
@@ -25,6 +26,7 @@ def worst_json(view: View, waits: Waits, most: int) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
         "completeness": {"reasons": reasons(view)},
+        "scope": scope_json(waits.frames.part),
         "worst": [_row(view, waits, each) for each in costliest(waits, most)],
     }
 
@@ -49,7 +51,7 @@ def _row(view: View, waits: Waits, found: Costly) -> dict[str, Any]:
         "late": found.late,
         "late_by_s": found.late_by_s,
         "tell": {"id": to_tell, "label": label(records[to_tell]), "call": call.get(to_tell)},
-        "command": f"veintrace handoffs --between {' '.join(ends)}",
+        "command": f"veintrace handoffs --between {' '.join(ends)}{scope_options(waits.frames.part)}",
     }
     return {**row, "message": _message(row)}
 
