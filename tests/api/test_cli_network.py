@@ -1,6 +1,7 @@
 """Commands about a network, asked wrongly, or amid a load: typed errors that say what to do, honest statuses."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,66 @@ def test_a_cohort_whose_writing_was_stopped_has_no_manifest(
     assert not Path("out", "manifest.json").exists()
     assert asked(capsys, "cohort", COHORT, "--out", "out", "--graph", graph)[0] == 0
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == whole
+
+
+# -- a part of the graph
+
+MARCH = ["--scope-site", "st-vera", "--scope-since", "2024-03-01", "--scope-until", "2024-03-31"]
+
+
+def test_an_answer_about_a_part_says_so_to_machines_and_people(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, told = asked(capsys, "handoffs", *MARCH, "--scope-product", "CAR-T", "--graph", graph)
+    assert status == 0
+    assert told["scope"] == {
+        "sites": [asked(capsys, "find", "st-vera", "--graph", graph)[1]["matches"][0]["id"]],
+        "products": ["CAR-T"],
+        "since": "2024-03-01T00:00:00.000000Z",
+        "until": "2024-04-01T00:00:00.000000Z",
+    }
+    assert asked(capsys, "handoffs", "--graph", graph)[1]["scope"] is None
+    assert cli.run(["handoffs", *MARCH, "--graph", graph]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("PART OF THE GRAPH (only what ")
+
+
+def test_a_part_tells_of_its_handoffs_what_the_whole_tells(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def pairs(*scope: str) -> dict[tuple[str, str], Any]:
+        told = asked(capsys, "handoffs", *scope, "--graph", graph)[1]
+        return {(row["from_label"], row["to_label"]): row for row in told["legs"]}
+
+    whole, part = pairs(), pairs("--scope-site", "st-vera")
+    assert {} != part == {ends: whole[ends] for ends in part}
+    assert len(part) < len(whole)
+
+
+def test_the_command_for_all_of_a_pair_asks_about_the_same_part(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = asked(capsys, "handoffs", "--worst", "1", "--scope-site", "st-vera", "--scope-until", "2030-12-31", "--graph", graph)[1]
+    [row] = told["worst"]
+    again = asked(capsys, *shlex.split(row["command"])[1:], "--graph", graph)[1]
+    assert again["scope"] == told["scope"]
+    assert len(again["handoffs"]) == row["count"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "status", "code"),
+    [
+        (["--scope-site", "NO-SUCH-SITE"], 4, "UNKNOWN_IDENTIFIER"),
+        (["--scope-since", "yesterday"], 2, "INVALID_INSTANT"),
+        (["--scope-since", "2025-01-01", "--scope-until", "2024-01-01"], 2, "USAGE"),
+    ],
+)
+def test_a_part_that_cannot_be_meant_is_a_wrong_call(
+    graph: str, scope: list[str], status: int, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, told = asked(capsys, "handoffs", *scope, "--graph", graph)
+    assert (found, told["error"]["code"]) == (status, code)
+
+
+def test_a_part_can_be_asked_about_as_of_an_earlier_commit_and_by_one_organisation(
+    graph: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = ["handoffs", "--scope-until", "2030-12-31", "--graph", graph]
+    assert asked(capsys, *part, "--as-of", "1")[1]["as_of"]["commit"] == 1
+    for viewer in ("st-vera", "cellforge"):
+        whole = asked(capsys, "handoffs", "--graph", graph, "--viewer", viewer)[1]
+        told = asked(capsys, *part, "--viewer", viewer)[1]
+        assert {**told, "scope": None} == whole

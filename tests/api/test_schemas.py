@@ -34,8 +34,10 @@ ANSWERS = {
     "error": ["find", "(01)12"],
 }
 RULES = ("generate", ["generate", "--rules"])
+SCOPE = ["--scope-site", "st-vera", "--scope-product", "CAR-T", "--scope-since", "2020-01-01", "--scope-until", "2030-01-01"]
+OF_A_PART = [(name, [*ANSWERS[name], *SCOPE]) for name in ("handoffs", "handoffs-between", "handoffs-worst")]
 SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in ("lineage", "recall", "history", "find")}
-CASES = [*ANSWERS.items(), RULES, *SEEN_BY_HOSPITAL.items()]
+CASES = [*ANSWERS.items(), RULES, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
 
 
 def _closed(schema: Any) -> Any:

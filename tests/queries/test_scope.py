@@ -1,0 +1,296 @@
+"""A part of a graph answers as the whole does, restricted to the events inside: every number, for every viewer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.parts import part_of
+from graph import snapshot as whole_snapshot
+from graph import snapshot_part, times
+from graph.claims import Claim
+from graph.errors import OutOfScope
+from graph.part import Part
+from graph.record import Record
+from graph.snapshot import Snapshot
+from graph.sqlite_store import SqliteStore
+from graph.store import Deadline
+from graph.view import View, view
+from queries.cohort_definition import parsed
+from queries.cohorts import cohort
+from queries.contradictions import contradictions
+from queries.costliest import costliest
+from queries.handoffs import Waits, handoffs, legs
+from queries.mass_recall import recall_all
+from tests.networks import BASE, FEW, HOUR, Network, ids_of, land, networks, rid
+
+LONG = 3600.0
+ENDS = ("PERFORMED_BY", "AT", "FROM", "TO", "CARRIED_BY")
+SITES = ("SITE", "SITE-LAB", "SITE-BENCH", "OTHER", "CARRIER")
+THERAPIES = ("CAR-T", "NK")
+
+
+@pytest.fixture
+def store() -> Iterator[SqliteStore]:
+    opened = SqliteStore(":memory:")
+    yield opened
+    opened.close()
+
+
+# -- networks in which parts are asked about
+
+
+@st.composite
+def peopled(draw: st.DrawFn) -> list[Claim]:
+    """A random network whose events have departments, orders and handoffs, told by several; some of it under two ids."""
+    net = Network(draw(networks()))
+    stewards, hours = st.sampled_from(["H", "B"]), st.one_of(st.none(), st.integers(0, 12))
+    organizations = st.sampled_from([f"organization/{name}" for name in SITES])
+    objects = [*(f"M{n}" for n in range(6)), *(f"C{n}" for n in range(3))]
+    events = [f"{kind}{n}" for kind in "SAKH" for n in range(4)]
+    for number in range(draw(st.integers(1, 4))):
+        steward, name = draw(stewards), f"H{number}"
+        told = [None if (hour := draw(hours)) is None else times.iso(BASE + hour * HOUR) for _ in range(3)]
+        net.say("event", name, "Handoff", steward=steward, released_at=told[0], accepted_at=told[1], agreed_delivery_at=told[2])
+        for subject in draw(st.lists(st.sampled_from(objects), max_size=2, unique=True)):
+            net.relate("SUBJECT_OF", f"object/{subject}", f"event/{name}", steward=draw(stewards))
+    for _ in range(draw(st.integers(0, 12))):
+        event = draw(st.sampled_from(events))
+        net.relate(draw(st.sampled_from(ENDS)), f"event/{event}", draw(organizations), steward=draw(stewards))
+    for event in draw(st.lists(st.sampled_from(events), max_size=4, unique=True)):
+        if event[0] != "H":
+            type_ = draw(st.sampled_from(["discard", "collection", "packing", "unpacking", "infusion"]))
+            started = None if (hour := draw(hours)) is None else times.iso(BASE + hour * HOUR)
+            net.say("event", event, "Step", steward=draw(stewards), type=type_, started_at=started)
+    for child, parent in (("SITE-LAB", "SITE"), ("SITE-BENCH", "SITE-LAB")):
+        if draw(st.booleans()):
+            net.relate("PART_OF", f"organization/{child}", f"organization/{parent}", steward=draw(stewards))
+    for number, therapy in enumerate(THERAPIES):
+        net.say("episode", f"E{number}", "Episode", steward=draw(stewards), therapy=therapy)
+    for _ in range(draw(st.integers(0, 6))):
+        of = draw(st.sampled_from([*(f"object/{name}" for name in objects), *(f"event/{name}" for name in events)]))
+        net.relate("FOR_EPISODE", of, f"episode/E{draw(st.integers(0, 1))}", steward=draw(stewards))
+    for cls, names in (("event", events), ("object", objects), ("organization", SITES), ("episode", ("E0", "E1"))):
+        if draw(st.integers(0, 3)) == 0:
+            one, other = draw(st.permutations(names))[:2]
+            net.relate("SAME_AS", f"{cls}/{one}", f"{cls}/{other}", steward=draw(stewards))
+    return net.claims
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> Part:
+    """Any conditions, in any number."""
+    hours = st.one_of(st.none(), st.integers(0, 12).map(lambda hour: BASE + hour * HOUR))
+    sites = draw(st.lists(st.sampled_from(SITES), max_size=2, unique=True))
+    products = draw(st.one_of(st.just([]), st.lists(st.sampled_from(THERAPIES), max_size=1)))
+    return Part(tuple(rid("organization", name) for name in sites), tuple(products), draw(hours), draw(hours))
+
+
+# -- what is inside, event by event
+
+
+def inside(seen: View, part: Part, ids: list[str], product: dict[str, str | None]) -> set[str]:
+    """The events of the definition, from the records of a View; `product` of each event as the whole graph tells it."""
+    events = seen.records(seen.joined([record for record in ids if record.startswith("event-")]))
+    return {
+        name
+        for name, event in events.items()
+        if (not part.sites or _at(seen, event, set(part.sites)))
+        and (event.span is None or _in_period(part, event.span))
+        and (not part.products or product.get(name) in part.products)
+    }
+
+
+def _in_period(part: Part, span: tuple[int, int]) -> bool:
+    return (part.until is None or span[0] < part.until) and (part.since is None or span[1] >= part.since)
+
+
+def _at(seen: View, event: Record, sites: set[str]) -> bool:
+    frontier, met = {event.ends[end] for end in ENDS if end in event.ends}, set[str]()
+    while frontier - met:
+        joins = seen.joined(frontier)
+        met |= joins.keys()
+        frontier = {edge.target for edge in seen.neighbours(met, "down", ["PART_OF"])}
+    return bool(met & sites)
+
+
+# -- the law
+
+
+def rows(waits: Waits) -> set[tuple[Any, ...]]:
+    """The single ones, records by id."""
+    frames, told = waits.frames, waits.each
+    assert len(told) == len(told.unique())
+    ids = dict(enumerate(frames.ids(list(range(len(frames))))))
+    numbers = [name for name, type_ in told.schema.items() if type_ == pl.UInt32]
+    named = told.with_columns(pl.col(name).replace_strict(ids, return_dtype=pl.String) for name in numbers)
+    return set(named.select(sorted(named.columns)).with_columns(pl.exclude(pl.String).fill_null("-")).rows())
+
+
+def assert_restricted(store: SqliteStore, part: Part, ids: list[str]) -> None:
+    taken = part_of(store, store.head(), part)
+    for viewer in (None, *view(store).stewards):
+        whole = view(store, viewer)
+        confined = view(store, viewer).within(taken)
+        for ask in (handoffs, legs):
+            every = ask(whole)
+            named = every.each.with_columns(id=every.frames.ids(every.each["event"].to_numpy()))
+            wanted = inside(whole, part, ids, dict(named.select("id", "product").iter_rows()))
+            expected = Waits(every.frames, named.filter(pl.col("id").is_in(wanted)).drop("id"))
+            assert rows(ask(confined)) == rows(expected), (viewer, ask.__name__)
+
+
+@settings(FEW, max_examples=60)
+@given(claims=peopled(), part=parts())
+def test_its_handoffs_and_legs_are_those_of_the_whole_that_are_inside(claims: list[Claim], part: Part) -> None:
+    store = SqliteStore(":memory:")
+    land(store, claims)
+    assert_restricted(store, part, ids_of(claims))
+    store.close()
+
+
+# -- a generated network
+
+
+@pytest.fixture(scope="module")
+def network_ids(network_store: SqliteStore) -> list[str]:
+    """The ids of all its events."""
+    return sorted({entry.claim.record for entry in network_store.claims() if entry.claim.record.startswith("event-")})
+
+
+def month_at(seen: View, site: str, *products: str) -> Part:
+    """What one site did over the middle of the network's time."""
+    first, last = (times.span(day)[0] for day in ("2023-01-01", "2023-02-01"))
+    return Part((seen.resolve(site),), products, first, last)
+
+
+def test_so_it_is_in_a_network_for_those_who_see_all_and_those_who_see_their_own(
+    network_store: SqliteStore, network_view: View, network_ids: list[str]
+) -> None:
+    part = month_at(network_view, "helixworks")
+    taken = part_of(network_store, network_store.head(), part)
+    for viewer in (None, "helixworks", "coldline", "lakeside"):
+        whole = view(network_store, viewer, deadline=Deadline(LONG))
+        confined = whole.within(taken)
+        for ask in (handoffs, legs):
+            every = ask(whole)
+            named = every.each.with_columns(id=every.frames.ids(every.each["event"].to_numpy()))
+            wanted = inside(whole, part, network_ids, {})
+            told = ask(confined)
+            assert rows(told) == rows(Waits(every.frames, named.filter(pl.col("id").is_in(wanted)).drop("id")))
+            assert bool(len(told.each)) == (viewer in (None, "helixworks"))
+
+
+def test_the_costliest_handoffs_of_a_part_are_those_of_its_handoffs(network_store: SqliteStore, network_view: View) -> None:
+    part = month_at(network_view, "helixworks")
+    confined = network_view.within(part_of(network_store, network_store.head(), part))
+    told, every = handoffs(confined), handoffs(network_view)
+    here = set(told.frames.ids(told.each["event"].to_numpy()))
+    restricted = every.each.filter(every.frames.ids(every.each["event"].to_numpy()).is_in(here))
+
+    def found(waits: Waits) -> list[tuple[Any, ...]]:
+        return [
+            (*waits.frames.ids([each.giver, each.taker]), round(each.hours, 6), len(each.each), each.part, each.median_s, each.late)
+            for each in costliest(waits, 5)
+        ]
+
+    assert found(told) == found(Waits(every.frames, restricted)) != []
+
+
+def test_what_does_not_bear_on_it_is_left_out(network_store: SqliteStore, network_view: View) -> None:
+    part = month_at(network_view, "helixworks", "novaleucel")
+    taken = part_of(network_store, network_store.head(), part)
+    whole = network_view.frames
+    held = set(taken.named(taken.states["nid"].unique().to_numpy()))
+    assert {record.partition("-")[0] for record in held} == {"event", "object", "organization", "episode"}
+    assert len(held) * 3 < len(whole)
+
+
+def test_its_store_is_asked_a_bounded_number_of_times_a_slice(
+    network_store: SqliteStore, network_view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = list[str]()
+    for name in ("get", "known", "neighbours"):
+        original = getattr(SqliteStore, name)
+        monkeypatch.setattr(SqliteStore, name, lambda *given, n=name, ask=original: calls.append(n) or ask(*given))
+    for size in (5_000, 20_000):
+        monkeypatch.setattr(snapshot_part, "SLICE", size)
+        part_of(network_store, network_store.head(), month_at(network_view, "helixworks"))
+        # some thousand records are kept, of which each would otherwise be asked for
+        assert len(calls) < 400
+        calls.clear()
+
+
+# -- what a part cannot tell
+
+
+def test_other_questions_about_the_whole_graph_are_refused_over_a_part_and_single_lineages_are_not(store: SqliteStore) -> None:
+    net = Network()
+    net.step("made", 1, ["object/A"], ["object/B"])
+    net.relate("AT", "event/made", "organization/SITE")
+    land(store, net.claims)
+    confined = view(store).within(part_of(store, store.head(), Part((rid("organization", "OTHER"),))))
+    definition = parsed("name: all\nunit: material\nindex: {step: [collection]}\n")
+    for ask in (
+        lambda: recall_all(confined, [rid("object", "A")]),
+        lambda: cohort(confined, definition),
+        lambda: contradictions(confined),
+    ):
+        with pytest.raises(OutOfScope):
+            ask()
+    assert confined.resolve("A@NET") == rid("object", "A")
+    assert rid("object", "B") in confined.reach([rid("object", "A")], "down").walked
+
+
+def test_collecting_and_infusing_departments_are_those_inside(store: SqliteStore) -> None:
+    net = Network()
+    for name, giver, taker in (("H1", "SITE", "OTHER"), ("H2", "OTHER", "CARRIER")):
+        net.say("event", name, "Handoff", released_at=times.iso(BASE), accepted_at=times.iso(BASE + HOUR))
+        net.relate("FROM", f"event/{name}", f"organization/{giver}")
+        net.relate("TO", f"event/{name}", f"organization/{taker}")
+        net.relate("SUBJECT_OF", "object/BAG", f"event/{name}")
+    for name, hour, type_, performer in (("S1", 0, "collection", "SITE"), ("S2", 5, "infusion", "CARRIER")):
+        net.act(name, hour, "BAG", type=type_)
+        net.relate("PERFORMED_BY", f"event/{name}", f"organization/{performer}")
+    land(store, net.claims)
+    sites = (rid("organization", "SITE"), rid("organization", "OTHER"))
+    assert handoffs(view(store)).bottlenecks.cut is not None
+    # the infusion is at neither of the two
+    assert handoffs(view(store).within(part_of(store, store.head(), Part(sites)))).bottlenecks.cut is None
+
+
+# -- kept beside the graph
+
+
+def test_it_is_kept_under_its_conditions_and_made_anew_when_the_graph_moved_on(store: SqliteStore, tmp_path: Path) -> None:
+    made = list[Part]()
+
+    def current(part: Part) -> Snapshot:
+        def make() -> Snapshot:
+            made.append(part)
+            return part_of(store, store.head(), part)
+
+        return snapshot_part.current(store, tmp_path, store.head(), part, make)
+
+    net = Network()
+    for name, hour in (("H1", 1), ("H2", 9)):
+        net.say("event", name, "Handoff", released_at=times.iso(BASE + hour * HOUR))
+        net.relate("FROM", f"event/{name}", "organization/SITE")
+    land(store, net.claims)
+    early, late = Part(until=BASE + 5 * HOUR), Part(since=BASE + 5 * HOUR)
+    for part in (early, late):
+        assert current(part).part == current(part).part == part
+    assert made == [early, late]
+    assert {len(handoffs(view(store).within(current(part))).each) for part in (early, late)} == {1}
+    more = Network()
+    more.say("event", "H3", "Handoff", released_at=times.iso(BASE))
+    land(store, more.claims, load="more")
+    assert len(handoffs(view(store).within(current(early))).each) == 2
+    assert made == [early, late, early]
+    # nobody will ask for the others again
+    assert [path.name for path in tmp_path.glob("*/*")] == [early.name]
+    assert whole_snapshot.current(store, tmp_path).part is None
