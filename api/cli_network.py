@@ -24,7 +24,7 @@ Seed = Annotated[
 ]
 
 
-_SCOPE = "Scope: read only this part of a graph that is too large to be read whole; all that are given must hold"
+_SCOPE = "Scope: read only a part of the graph (all given must hold)"
 
 
 class Group(StrEnum):
@@ -126,7 +126,8 @@ def handoffs(
 ) -> int:
     """Show where handoffs wait and fail: by who gives and who takes, most hours lost first, and where all must pass.
 
-    Of a scope each handoff inside is told exactly as the whole graph tells it, a leg if its first event is inside."""
+    A scope is for a graph too large to be read whole. Each handoff inside is told exactly as the whole graph tells it, each leg
+    if its first event is inside."""
     from api import handoffs as told
     from api import plots
     from api.scopes import Conditions, scope_line

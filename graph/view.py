@@ -55,7 +55,10 @@ class View:
     def within(self, part: "Snapshot") -> "View":
         """This View for questions about a part of the graph, a snapshot of which at the same commit is given.
 
-        Its `frames` raise; `scoped_frames` are those of the part. Single records are read as ever."""
+        Its `frames` raise; `scoped_frames` are those of the part. Single records are read as ever. Its deadline begins anew.
+        Raises `ValueError` for a snapshot of another commit."""
+        if part.commit != self.commit:
+            raise ValueError("a part of the graph at one commit tells nothing of another")
         found = View(self._store, self.viewer, self.commit, Deadline(self.deadline.seconds))
         found._later_loads, found._part = self._later_loads, part
         return found

@@ -361,7 +361,10 @@ def test_it_is_kept_under_its_conditions_and_made_anew_when_the_graph_moved_on(s
     assert {len(handoffs(view(store).within(current(part))).each) for part in (early, late)} == {1}
     more = Network()
     more.say("event", "H3", "Handoff", released_at=times.iso(BASE))
+    old = current(early)
     land(store, more.claims, load="more")
+    with pytest.raises(ValueError, match="another"):
+        view(store).within(old)
     assert len(handoffs(view(store).within(current(early))).each) == 2
     assert made == [early, late, early]
     # nobody will ask for the others again
