@@ -267,7 +267,7 @@ def _legs(frames: Frames) -> pl.DataFrame:
 def acts(frames: Frames) -> pl.DataFrame:
     """`object, event, first, last`: every dated event that made, took in or acted on an object, itself or through what held it.
 
-    In frames of a part of a graph: of every object that an event inside acted on, and of what held it."""
+    In frames of a part of a graph these are all of each object that an event inside acted on; of others some may be missing."""
     return frames.kept("acts", lambda: _acts(frames))
 
 
@@ -282,8 +282,6 @@ def _acts(frames: Frames) -> pl.DataFrame:
     )
     first, last = frames.of("object")
     objects = pl.concat(parts).unique().filter(pl.col("object").is_between(first, last - 1))
-    if frames.part:
-        objects = objects.filter(frames.followed(objects["object"]))
     found: pl.DataFrame = objects.join(frames.spans.rename({"record": "event"}), on="event")
     return found.sort("object", "event")
 

@@ -206,6 +206,24 @@ def test_what_left_a_container_before_is_not_taken_to_be_in_it(store: SqliteStor
     assert of_site(store, net) == {None: 0, "H": 0}
 
 
+def test_nor_does_its_way_count_as_one_to_a_patient(store: SqliteStore) -> None:
+    net = Network()
+    net.say("object", "FREEZER", "Container")
+    net.material("VIAL", type="retain")
+    net.material("BAG", type="dose")
+    net.pack("in", 1, "FREEZER", ["BAG", "VIAL"])
+    net.act("used-elsewhere", 2, "BAG")
+    net.say("event", "moved", "Handoff", released_at=at(3), accepted_at=at(9))
+    net.relate("SUBJECT_OF", "object/FREEZER", "event/moved")
+    for end, name in (("FROM", "SITE"), ("TO", "OTHER")):
+        net.relate(end, "event/moved", f"organization/{name}")
+    land(store, net.claims)
+    confined = view(store).within(part_of(store, store.head(), Part((rid("organization", "SITE"),))))
+    for seen in (view(store), confined):
+        assert len(handoffs(seen).each) == 1
+        assert costliest(handoffs(seen), 1) == []
+
+
 def test_who_was_not_told_of_the_unpacking_sees_the_content_still_inside(store: SqliteStore) -> None:
     net = Network()
     net.say("object", "FREEZER", "Container", steward="B")
