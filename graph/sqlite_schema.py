@@ -14,6 +14,7 @@ hints: they narrow what is read, and never decide what is answered.
 """
 
 FOREVER = 2**62
+VERSION = 2
 APPLICATION_ID = 0x5645494E
 
 TABLES = """

@@ -15,11 +15,11 @@ from graph.claims import Edge, Evidence, class_of, from_body
 from graph.codes import ACTS, CODES, ROLES, SAME_AS_REVERSED, TYPES, WALKED
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.replay import watched
-from graph.sqlite_schema import APPLICATION_ID, FOREVER, PROJECTION, TABLES
+from graph.sqlite_migrate import migrate
+from graph.sqlite_schema import APPLICATION_ID, FOREVER, PROJECTION, TABLES, VERSION
 from graph.sqlite_write import Writer, array, statements
 from graph.store import (
     NEVER,
-    SCHEMA_VERSION,
     Applied,
     Around,
     Batch,
@@ -85,9 +85,11 @@ class SqliteStore:
     def _prepare(self) -> None:
         connection = self._connection
         version, application = (connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("user_version", "application_id"))
-        if version > SCHEMA_VERSION:
-            raise SchemaTooNew(version, SCHEMA_VERSION)
+        if version > VERSION:
+            raise SchemaTooNew(version, VERSION)
         if application == APPLICATION_ID:
+            if version < VERSION:
+                self._migrate()
             return
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -97,8 +99,15 @@ class SqliteStore:
             for statement in statements(TABLES + PROJECTION):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            connection.execute(f"PRAGMA user_version={VERSION}")
         connection.execute("COMMIT")
+
+    def _migrate(self) -> None:
+        """Bring the file to this version, unless another process has meanwhile: what stands is made again from its log."""
+        with self._writing() as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+                migrate(connection)
+                Writer(connection).rebuild(list(self.commits()), self.claims())
 
     def close(self) -> None:
         for connection in self._connections:

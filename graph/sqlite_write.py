@@ -235,7 +235,7 @@ class Writer:
     def rebuild(self, commits: Iterable[Commit], entries: Iterator[LogEntry]) -> None:
         """Empty what stands and compute it again, commit by commit, from the log."""
         for table in PROJECTED:
-            self._connection.execute(f"DROP TABLE {table}")
+            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         self._connection.execute("UPDATE node SET joined = 0, dated = 0, first = NULL, last = NULL")
         for statement in statements(PROJECTION):
             self._connection.execute(statement)

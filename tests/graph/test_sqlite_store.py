@@ -10,6 +10,8 @@ import pytest
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.sqlite_store import SqliteStore
 from graph.store import Deadline, Scope
+from graph.verify import verify
+from tests.networks import Network, land
 
 LONG = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20000000) SELECT max(x) FROM n"
 
@@ -60,3 +62,44 @@ def test_a_graph_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(SchemaTooNew, match="99"):
         SqliteStore(path)
+
+
+_AS_OF_VERSION_1 = """
+ALTER TABLE node ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+UPDATE node SET since = (SELECT min(number) FROM commits WHERE last_nid >= nid);
+DROP INDEX node_joined;
+CREATE INDEX node_since ON node (since);
+CREATE TABLE old (nid INTEGER NOT NULL, sid INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, doc BLOB NOT NULL);
+INSERT INTO old SELECT nid, sid, since, until, doc FROM state JOIN word ON word.number = state.word;
+DROP TABLE state;
+DROP TABLE word;
+ALTER TABLE old RENAME TO state;
+CREATE UNIQUE INDEX state_of ON state (nid, sid, since, until);
+ALTER TABLE commits DROP COLUMN last_nid;
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_graph_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "graph.db"
+    store = SqliteStore(path, create=True)
+    for number in range(3):
+        net = Network()
+        net.step(f"S{number}", number, [f"object/M{number}"], [f"object/M{number + 1}"], status="completed")
+        net.relate("SAME_AS", f"object/M{number}", f"object/N{number}")
+        land(store, net.claims, load=str(number))
+    before, stubs = list(store.projection()), [store.stubs(number, number + 1) for number in range(3)]
+    store.close()
+    with sqlite3.connect(path) as old:
+        old.executescript(_AS_OF_VERSION_1)
+    old.close()
+    again = SqliteStore(path)
+    assert list(again.projection()) == before
+    assert [again.stubs(number, number + 1) for number in range(3)] == stubs
+    assert verify(again).ok
+    land(again, net.claims, load="again")
+    more = Network()
+    more.step("S3", 3, ["object/M3"], ["object/M4"])
+    assert [applied.commit is not None for applied in land(again, more.claims, load="3")] == [True]
+    assert verify(again).ok
+    again.close()
