@@ -6,6 +6,7 @@ Both stores call `plan` inside their write transaction and write down what it re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol, TypeVar
 
 from graph import times
@@ -66,7 +67,7 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     after: dict[Owner, Standing] = {}
     said: dict[Owner, list[str]] = {owner: [] for owner in before}
     replaced: set[Owner] = set()
-    names: dict[str, str | None] = {}
+    names = dict(chain.from_iterable([claim.names.items() for _, claim, _, _ in fresh]))
     reused = _reused_event_ids(fresh, reader)
     for index, claim, body, _ in fresh:
         rank = batch.load_time if claim.recorded_at is None else claim.recorded_at
@@ -80,7 +81,6 @@ def plan(batch: Batch, reader: Reader) -> Plan:
             verdicts[index] = "conflict"
         elif changed:
             verdicts[index] = "changed"
-        names.update(claim.names)
     result = Plan(
         Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], []
     )
