@@ -23,6 +23,7 @@ FOREVER = 2**62
 
 SCHEMA = (
     "CREATE CONSTRAINT veintrace_record IF NOT EXISTS FOR (n:Record) REQUIRE n.id IS UNIQUE",
+    "CREATE INDEX veintrace_key IF NOT EXISTS FOR (n:Record) ON (n.key)",
     "CREATE CONSTRAINT veintrace_commit IF NOT EXISTS FOR (n:_Commit) REQUIRE n.number IS UNIQUE",
     "CREATE CONSTRAINT veintrace_claim IF NOT EXISTS FOR (n:_Claim) REQUIRE n.number IS UNIQUE",
     "CREATE CONSTRAINT veintrace_load IF NOT EXISTS FOR (n:_Load) REQUIRE n.id IS UNIQUE",

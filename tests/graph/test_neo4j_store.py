@@ -254,6 +254,12 @@ def test_a_kind_that_is_corrected_changes_the_label(store: Neo4jStore) -> None:
     assert ask(store, "MATCH (n:Record {id: $id}) RETURN labels(n)", id=rid("object", "X")) == [[["Record", "Container"]]]
 
 
+def test_a_record_is_found_by_its_key_without_reading_all(store: Neo4jStore) -> None:
+    with store._driver.session() as session:
+        plan = session.run("EXPLAIN MATCH (n:Record {key: $key}) RETURN n", key="local:M1@NET").consume().plan
+    assert "NodeIndexSeek" in set(_operators(plan))
+
+
 def test_a_stub_has_no_kind_label(store: Neo4jStore) -> None:
     net = Network()
     net.step("S", 1, ["object/M"])
