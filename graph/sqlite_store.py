@@ -4,18 +4,18 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from graph import ledger, standing
+from graph import ledger, sqlite_reach, standing
 from graph.claims import Edge, Evidence, class_of, from_body
-from graph.codes import ACTS, CODES, ROLES, SAME_AS_REVERSED, TYPES, WALKED
+from graph.codes import CODES, ROLES, SAME_AS_REVERSED, TYPES
 from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.replay import watched
 from graph.sqlite_migrate import migrate
+from graph.sqlite_reach import SIDES
 from graph.sqlite_schema import APPLICATION_ID, FOREVER, PROJECTION, TABLES, VERSION
 from graph.sqlite_write import Writer, array, statements
 from graph.store import (
@@ -38,11 +38,7 @@ from graph.walk import MAKING, with_joined
 _PAGE = 5_000
 _OPERATIONS = 50_000
 """Between two looks at the deadline SQLite does so many operations: a few milliseconds."""
-_SIDES = {"up": ("dst", "src"), "down": ("src", "dst")}
 _LAST_NID = "SELECT coalesce(max(last_nid), 0) FROM (SELECT last_nid FROM commits WHERE number <= ? ORDER BY number DESC LIMIT 1)"
-_EDGE = "edge.type, edge.src, edge.dst, edge.sid, edge.quantity, edge.unit"
-_NULLS = "NULL, NULL, NULL"
-"""What rows of `_EDGE` lack of the columns of `_states_of`."""
 
 
 _DURABLE = ("journal_mode=WAL", "wal_autocheckpoint=16000", "synchronous=FULL", "cache_size=-262144", "temp_store=MEMORY")
@@ -315,7 +311,7 @@ class SqliteStore:
 
     def neighbours(self, ids: Collection[str], direction: Direction, types: Collection[str], scope: Scope) -> list[Edge]:
         codes = ",".join(str(code) for type_ in types for code in CODES[type_])
-        near, far = _SIDES[direction]
+        near, far = SIDES[direction]
         ends = "far.id, asked.value" if direction == "up" else "asked.value, far.id"
         rows = self._rows(
             scope,
@@ -328,19 +324,8 @@ class SqliteStore:
         return self._edges(rows)
 
     def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
-        visible = self._visible(scope, "edge")
-        when = None if period is None else ("?2", "?3")
-        rows = self._rows(
-            scope,
-            "WITH asked (nid) AS MATERIALIZED (SELECT node.nid FROM json_each(?1) AS given JOIN node ON node.id = given.value),"
-            f" {_acts('act', 'asked', visible, when)}, {_sides('side', 'act', visible)},"
-            " told (nid) AS (SELECT dst FROM act UNION SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM asked)"
-            f" SELECT *, {_NULLS} FROM (SELECT * FROM act UNION SELECT * FROM side)"
-            f" UNION ALL {_states_of('told', self._visible(scope, 'state'))}"
-            f" UNION ALL {_names_of('SELECT nid FROM asked UNION SELECT src FROM side WHERE type <> 9')}",
-            [array(ids), *(period or ())],
-        )
-        return Around(*self._met(rows, scope.deadline))
+        statement = sqlite_reach.around(self._visible(scope, "edge"), self._visible(scope, "state"), period is not None)
+        return Around(*self._met(self._rows(scope, statement, [array(ids), *(period or ())]), scope.deadline))
 
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
@@ -350,7 +335,7 @@ class SqliteStore:
             roots, persons = roots | twins, persons | twins
             first = self.neighbours(persons, direction, MAKING, scope)
         starts = roots - persons | {end for edge in first for end in (edge.source, edge.target)} - persons
-        statement = _reach(direction, self._visible(scope, "edge"), self._visible(scope, "state"))
+        statement = sqlite_reach.reach(direction, self._visible(scope, "edge"), self._visible(scope, "state"))
         rows = self._rows(scope, statement, [array(starts), limit + 1])
         return self._reached(rows, roots, {*joins, *first}, limit, scope.deadline)
 
@@ -367,7 +352,7 @@ class SqliteStore:
         return Reached(walked, [*making], stopped, Around(acts, told, holders, period))
 
     def _met(self, rows: list[Any], deadline: Deadline) -> tuple[list[Edge], Told]:
-        """Edges of rows of `_EDGE` and `_NULLS`, and what stands, of rows of `_states_of`, all in one list.
+        """Edges and what stands, of the rows of `sqlite_reach`.
 
         Rows of code -1 only name an id; edges to an id without a row of its own are left out."""
         ids: dict[int, str] = {row[1]: row[2] for row in rows if row[0] in (0, -1)}
@@ -404,78 +389,3 @@ class SqliteStore:
         if not self._stewards.keys() >= set(sids):
             self._stewards = dict(self._connection.execute("SELECT sid, name FROM steward").fetchall())
         return self._stewards
-
-
-@lru_cache(maxsize=64)
-def _reach(direction: Direction, edge: str, state: str) -> str:
-    """The walk from a JSON array of ids (?1), of at most ?2 ids, in rows that `_reached` reads.
-
-    `edge` and `state` are the conditions of what is visible."""
-    near, far = _SIDES[direction]
-    step = f"edge.{near} = walk.nid AND edge.type BETWEEN {WALKED[direction][0]} AND {WALKED[direction][1]} AND {edge}"
-    packed = ("(SELECT first FROM packed)", "(SELECT last FROM packed)")
-    return (
-        "WITH RECURSIVE walk (nid) AS MATERIALIZED"
-        " (SELECT node.nid FROM json_each(?1) AS asked JOIN node ON node.id = asked.value"
-        f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?2),"
-        f" {_acts('act', 'walk', edge)}, {_sides('side', 'act', edge)}, {_PACKED},"
-        " box (nid) AS MATERIALIZED (SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM walk),"
-        f" {_acts('box_act', 'box', edge, packed)}, {_sides('box_side', 'box_act', edge)},"
-        " outer (nid) AS MATERIALIZED"
-        " (SELECT src FROM box_side WHERE type = 9 EXCEPT SELECT nid FROM box EXCEPT SELECT nid FROM walk),"
-        f" {_acts('outer_act', 'outer', edge, packed)},"
-        f" {_sides('outer_side', 'outer_act', edge)},"
-        " told (nid) AS (SELECT dst FROM act UNION SELECT dst FROM box_act UNION SELECT dst FROM outer_act"
-        " UNION SELECT nid FROM box UNION SELECT nid FROM outer UNION SELECT nid FROM walk)"
-        f" SELECT {_EDGE}, {_NULLS} FROM walk JOIN edge ON {step} AND edge.type <> {SAME_AS_REVERSED:d}"
-        f" UNION ALL SELECT *, {_NULLS} FROM (SELECT * FROM act UNION SELECT * FROM side UNION SELECT * FROM box_act"
-        " UNION SELECT * FROM box_side UNION SELECT * FROM outer_act UNION SELECT * FROM outer_side)"
-        f" UNION ALL {_states_of('told', state)}"
-        f" UNION ALL {_names_of('SELECT src FROM side UNION SELECT src FROM box_side UNION SELECT src FROM outer_side')}"
-        f" UNION ALL SELECT -2, nid, NULL, NULL, NULL, NULL, {_NULLS} FROM (SELECT nid FROM box UNION SELECT nid FROM outer)"
-        f" UNION ALL SELECT -3, NULL, NULL, NULL, first, last, {_NULLS} FROM packed"
-    )
-
-
-def _states_of(table: str, visible: str) -> str:
-    """Selects what stands of the ids whose numbers are in `table`, in rows that `_met` reads."""
-    return (
-        "SELECT 0, node.nid, node.id, state.sid, word.doc, node.key, node.joined, node.first, node.last"
-        f" FROM {table} JOIN node USING (nid) LEFT JOIN state ON state.nid = node.nid AND {visible}"
-        " LEFT JOIN word ON word.number = state.word"
-    )
-
-
-def _acts(name: str, asked: str, visible: str, period: tuple[str, str] | None = None) -> str:
-    """A table of what acted on the ids in `asked`; with a period (SQL of its first and last moment) what can have happened in
-    it, but what acted on one as content always."""
-    acts = f"SELECT {_EDGE} FROM {asked} JOIN edge ON edge.src = {asked}.nid AND edge.type"
-    if period is None:
-        return f"{name} AS MATERIALIZED ({acts} BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible})"
-    dated = acts.replace("JOIN edge", "JOIN edge INDEXED BY edge_when") + f" IN (7, 9) AND {visible} AND edge.first"
-    begun = f"BETWEEN {period[0]} - (SELECT value + 0 FROM meta WHERE name = 'longest') AND {period[1]}"
-    return f"{name} AS MATERIALIZED ({acts} = 8 AND {visible} UNION ALL {dated} IS NULL UNION ALL {dated} {begun})"
-
-
-def _sides(name: str, acts: str, visible: str) -> str:
-    """A table of all that the packings in `acts` acted on."""
-    return (
-        f"{name} AS MATERIALIZED (SELECT {_EDGE} FROM (SELECT DISTINCT dst FROM {acts} WHERE type > 7) AS packing"
-        f" JOIN edge ON edge.dst = packing.dst AND edge.type BETWEEN {ACTS[0]} AND {ACTS[1]} AND {visible})"
-    )
-
-
-def _names_of(select: str) -> str:
-    """Selects the ids of the numbers that `select` gives, in rows that `_met` reads."""
-    return f"SELECT -1, node.nid, node.id, NULL, NULL, NULL, {_NULLS} FROM node WHERE nid IN ({select})"
-
-
-_PACKED = (
-    "packed AS MATERIALIZED (SELECT coalesce(min(first), 0) AS first, coalesce(max(last), -1) AS last FROM"
-    " (SELECT min(coalesce(node.first, -1 << 62)) AS first,"
-    " CASE count(DISTINCT node.nid) % 2 WHEN 0 THEN max(coalesce(node.last, 1 << 62)) ELSE 1 << 62 END AS last"
-    " FROM act JOIN node ON node.nid = act.dst WHERE act.type = 8 GROUP BY act.src))"
-)
-"""From when to when any object walked was packed, as far as the hints go: who was packed an odd number of times still is.
-
-Of objects that were never packed there is no such time: `NEVER`."""

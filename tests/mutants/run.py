@@ -51,9 +51,9 @@ MUTANTS = (
     ),
     Mutant(
         "the walk goes the wrong way",
-        "graph/sqlite_store.py",
-        "near, far = _SIDES[direction]\n    step",
-        "far, near = _SIDES[direction]\n    step",
+        "graph/sqlite_reach.py",
+        "near, far = SIDES[direction]\n    step",
+        "far, near = SIDES[direction]\n    step",
     ),
     Mutant("a conflict is swallowed", "graph/ledger.py", 'verdicts[index] = "conflict"', 'verdicts[index] = "added"'),
     Mutant(
@@ -94,8 +94,8 @@ MUTANTS = (
     Mutant(
         "neighbours are looked up the wrong way",
         "graph/sqlite_store.py",
-        "near, far = _SIDES[direction]\n        ends",
-        "far, near = _SIDES[direction]\n        ends",
+        "near, far = SIDES[direction]\n        ends",
+        "far, near = SIDES[direction]\n        ends",
     ),
     Mutant("a load never ends", "graph/ledger.py", "closes=batch.closes", "closes=False"),
 )
