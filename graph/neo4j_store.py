@@ -313,9 +313,17 @@ def _entry(row: list[Any]) -> LogEntry:
     return LogEntry(number, commit, from_body(body.encode(), Evidence(at, event_id, event_hash)))
 
 
-def _edge(type_: str, source: str, target: str, steward: str, *more: Any) -> Edge:
+def _edge(
+    type_: str,
+    source: str,
+    target: str,
+    steward: str,
+    role: str | None = None,
+    quantity: float | None = None,
+    unit: str | None = None,
+    reversed_: bool | None = None,
+) -> Edge:
     """The edge of a row of `neo4j_cypher.EDGE`; `SAME_AS` turned back to how it was stated."""
-    role, quantity, unit, reversed_ = more or (None, None, None, None)
     if reversed_:
         source, target = target, source
     return Edge(type_.removeprefix("WAS_"), source, target, steward, role, quantity, unit)
