@@ -58,6 +58,11 @@ class Plan:
     labels_closed: list[Label]
     labels_opened: list[Label]
 
+    @property
+    def joined(self) -> set[str]:
+        """The ids that it joins with others."""
+        return {end for edge in self.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
+
 
 def plan(batch: Batch, reader: Reader) -> Plan:
     """What landing `batch` on the reader's head means. Claims already logged are `unchanged` and not written again."""

@@ -168,7 +168,7 @@ class Writer:
 
     def _join(self, plan: ledger.Plan) -> None:
         """Mark ids that are joined for the first time, and what was said of them."""
-        if joined := _newly_joined(plan):
+        if joined := plan.joined:
             self._run(
                 "UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n._joined IS NULL SET n._joined = true"
                 " WITH n MATCH (s:_State {id: n.id}) SET s.joined = true",
@@ -183,7 +183,7 @@ class Writer:
         before: dict[str, dict[str, Standing]] = defaultdict(dict)
         for (record, steward), word in plan.before.items():
             before[record][steward] = word
-        begun, joined = self._begun(plan), _newly_joined(plan)
+        begun, joined = self._begun(plan), plan.joined
         created: dict[str, list[list[Any]]] = defaultdict(list)
         by_kind: dict[tuple[str, str], list[list[Any]]] = defaultdict(list)
         hinted: list[list[Any]] = []
@@ -331,11 +331,6 @@ def _hint(record: str, words: Iterable[Standing]) -> dict[str, Any]:
     dated = [span for span in spans if span is not None]
     first, last = (min(s for s, _ in dated), max(e for _, e in dated)) if dated else (None, None)
     return {"_undated": len(dated) < len(spans) or None, "_first": first, "_last": last}
-
-
-def _newly_joined(plan: ledger.Plan) -> set[str]:
-    """The ids that a plan joins with others."""
-    return {end for edge in plan.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
 
 
 def _by_type(edges: Iterable[Edge]) -> list[tuple[str, bool, list[list[Any]]]]:

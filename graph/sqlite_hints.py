@@ -37,13 +37,8 @@ class Node(NamedTuple):
         return self.span[1] - self.span[0] if self.span else 0
 
 
-def joined_by(plan: Plan) -> set[str]:
-    """The ids that a plan joins with others."""
-    return {end for edge in plan.edges_opened if edge.type == "SAME_AS" for end in (edge.source, edge.target)}
-
-
-def told(plan: Plan) -> dict[str, set[Span | None]]:
-    """What a plan newly says of the time of events; a joined event has no one time."""
+def told(plan: Plan, joined: Collection[str]) -> dict[str, set[Span | None]]:
+    """What a plan newly says of the time of events; one that it has `joined` has no one time."""
     spans: dict[str, set[Span | None]] = defaultdict(set)
     before = plan.before
     timed = {claim.record for claim, body, _ in plan.claims if _OF_TIME in body}
@@ -52,7 +47,7 @@ def told(plan: Plan) -> dict[str, set[Span | None]]:
             old = before.get((record, steward))
             if old is None or (record in timed and event_times(old.fields) != event_times(word.fields)):
                 spans[record].add(event_span(word.fields))
-    for record in joined_by(plan):
+    for record in joined:
         if record.startswith("event-"):
             spans[record].add(None)
     return spans

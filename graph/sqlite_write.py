@@ -206,7 +206,8 @@ class Writer:
         nids, last = self._nids, self._last("node", "nid")
         fresh = [record for record in plan.names if record not in nids]
         nids.update(zip(fresh, range(last + 1, FOREVER), strict=False))
-        joined, spans = hints.joined_by(plan), hints.told(plan)
+        joined = plan.joined
+        spans = hints.told(plan, joined)
         nodes = self._hints({edge.target for edge in plan.edges_opened if edge.type == "SUBJECT_OF"}.union(joined, spans))
         changed = hints.hinted(joined, spans, nodes)
         self._write_hints(changed, nodes, last)

@@ -268,6 +268,8 @@ class _Walk:
         more: dict[tuple[str, str, str], list[Edge]] = {}
         for edge in self.view.deadline.watch([*self.reached.edges, *self.holdings.edges, *self.taken_in]):
             type_, source, target = ends = edge[:3]
+            if type_ == "SAME_AS":
+                continue
             if names:
                 source, target = names.get(source, source), names.get(target, target)
                 ends = type_, source, target
@@ -276,11 +278,10 @@ class _Walk:
                     told[ends] = edge
                 else:
                     more.setdefault(ends, [told[ends]]).append(edge)
-        found = [Relation(*ends, (edge[3],), *edge[4:]) for ends, edge in told.items() if ends not in more and ends[0] != "SAME_AS"]
+        found = [Relation(*ends, (edge.steward,), *edge[4:]) for ends, edge in told.items() if ends not in more]
         for ends, edges in self.view.deadline.watch(more.items()):
-            if ends[0] != "SAME_AS":
-                first = min(edges, key=lambda edge: (edge.steward, edge.source, edge.target))
-                found.append(Relation(*ends, tuple(sorted({edge.steward for edge in edges})), *first[4:]))
+            first = min(edges, key=lambda edge: (edge.steward, edge.source, edge.target))
+            found.append(Relation(*ends, tuple(sorted({edge.steward for edge in edges})), *first[4:]))
         return found
 
     def _depth(self) -> dict[str, int]:
