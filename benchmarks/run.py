@@ -77,9 +77,9 @@ def _sqlite(folder: Path, journeys: int, table: list[tuple[str, str, str]]) -> N
 def _load(store: Store, bundle: Path, marks: list[tuple[float, int]]) -> None:
     original = store.apply
 
-    def marked(batch):  # type: ignore[no-untyped-def]
+    def marked(batch, *more):  # type: ignore[no-untyped-def]
         begun = time.perf_counter()
-        applied = original(batch)
+        applied = original(batch, *more)
         marks.append((time.perf_counter() - begun, len(batch.claims)))
         return applied
 

@@ -1,6 +1,7 @@
 """The store on Neo4j 5.26 and later: the present in plain sight, the log and the past beside it (see `neo4j_cypher`)."""
 
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import sleep
 from typing import Any
@@ -30,6 +31,7 @@ from graph.store import (
     Scope,
     State,
     Told,
+    rest,
 )
 from graph.walk import MAKING, with_joined
 
@@ -107,7 +109,13 @@ class Neo4jStore:
             f"the graph at {self.uri} is being rebuilt; wait for it, or run `veintrace rebuild` again if it was stopped"
         )
 
-    def apply(self, batch: Batch) -> Applied:
+    def apply(self, batch: Batch, meanwhile: Callable[[], None] = rest) -> Applied:
+        with ThreadPoolExecutor(1) as beside:
+            landed = beside.submit(self._land, batch)
+            meanwhile()
+            return landed.result()
+
+    def _land(self, batch: Batch) -> Applied:
         with self._locked() as (run, claims):
             writer = Writer(run)
             plan = ledger.plan(batch, writer)

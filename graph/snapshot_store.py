@@ -1,6 +1,6 @@
 """A store whose head is read from a snapshot: the same answers, without a round trip for each."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from graph.store import (
     Scope,
     State,
     Store,
+    rest,
 )
 
 _READ_ONLY = "a snapshot is read only; write to its store"
@@ -165,7 +166,7 @@ class SnapshotStore:
 
     # -- the log, and all that is written
 
-    def apply(self, batch: Batch) -> Applied:
+    def apply(self, batch: Batch, meanwhile: Callable[[], None] = rest) -> Applied:
         raise NotImplementedError(_READ_ONLY)
 
     def rebuild(self, progress: Progress | None = None) -> None:

@@ -2,7 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from graph.store import (
     Scope,
     State,
     Told,
+    rest,
 )
 from graph.walk import MAKING, with_joined
 
@@ -100,10 +102,11 @@ class SqliteStore:
 
     def _migrate(self) -> None:
         """Bring the file to this version, unless another process has meanwhile: what stands is made again from its log."""
-        with self._writing() as connection:
+        with self._begun() as connection:
             if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
                 migrate(connection)
                 Writer(connection).rebuild(list(self.commits()), self.claims())
+        self._commit(connection)
 
     def close(self) -> None:
         for connection in self._connections:
@@ -140,7 +143,8 @@ class SqliteStore:
     # -- writing
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _begun(self) -> Iterator[sqlite3.Connection]:
+        """A transaction for its caller to commit; rolled back on any error."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -148,23 +152,39 @@ class SqliteStore:
             raise StoreUnavailable(f"{self.path} cannot be written: {error}") from None
         try:
             yield connection
+        except sqlite3.OperationalError as error:  # the disk is full, say
+            connection.rollback()
+            raise StoreUnavailable(f"{self.path} cannot be written: {error}") from None
         except BaseException:
-            connection.execute("ROLLBACK")
+            connection.rollback()
             raise
-        connection.execute("COMMIT")
 
-    def apply(self, batch: Batch) -> Applied:
-        with self._writing() as connection:
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            connection.rollback()
+            raise StoreUnavailable(f"{self.path} cannot be written: {error}") from None
+
+    def apply(self, batch: Batch, meanwhile: Callable[[], None] = rest) -> Applied:
+        with self._begun() as connection:
             writer = Writer(connection)
             plan = ledger.plan(batch, writer)
             writer.write(plan)
+        applied = plan.applied
+        with ThreadPoolExecutor(1) as beside:
+            committed = beside.submit(self._commit, connection)
+            del writer, plan  # to let go of so many objects takes a while
+            meanwhile()
+            committed.result()
         if batch.closes:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        return plan.applied
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        return applied
 
     def rebuild(self, progress: Progress | None = None) -> None:
-        with self._writing() as connection:
+        with self._begun() as connection:
             Writer(connection).rebuild(watched(list(self.commits()), progress), self.claims())
+        self._commit(connection)
 
     # -- the log
 

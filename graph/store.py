@@ -207,11 +207,18 @@ class Reached:
     around: Around = Around()
 
 
+def rest() -> None:
+    """Do nothing."""
+
+
 class Store(Protocol):
     """The contract. Ids are computed ids; unknown ids are skipped, never an error. Reads raise `DeadlineExceeded`."""
 
-    def apply(self, batch: Batch) -> Applied:
-        """Land a batch in one transaction, serialised with other writers; all of it or nothing."""
+    def apply(self, batch: Batch, meanwhile: Callable[[], None] = rest) -> Applied:
+        """Land a batch in one transaction, serialised with other writers; all of it or nothing.
+
+        `meanwhile` is called once, when there is nothing to do but wait for the disk or the server, and has ended before this
+        returns; what it raises is raised when the batch has landed."""
 
     def head(self) -> Commit | None:
         """The newest commit."""

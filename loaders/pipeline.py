@@ -3,6 +3,7 @@
 import gc
 import getpass
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from loaders.sources import NAME_IT, files_of, format_of, sha256, strays
 
 __all__ = ["LoadReport", "Options", "Progress", "close_load", "dry_run", "files_of", "format_of", "load"]
 
+import os
+
+CLEAR = os.environ.get("CLEAR")
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read, bytes in all)."""
 
@@ -129,6 +133,7 @@ class _Load:
         self.zones: dict[str, tuple[int, str]] = {}
         self.carried: set[Verdict] = set()
         self.kept: set[str] = set()
+        self.unread, self.ahead = self._chunks(), deque[_Chunk]()
 
     def _load_key(self, steward: str) -> str:
         """The same for the same files loaded in the same way, whatever their names and order."""
@@ -138,16 +143,17 @@ class _Load:
     def run(self) -> LoadReport:
         """Read, apply, count."""
         self._learn_zones()
-        waiting: _Chunk | None = None
-        for chunk in self._chunks():
-            if waiting is not None:
-                self._apply(waiting, closes=False)
-            waiting = chunk
-        if waiting is not None:
-            self._apply(waiting, closes=True)
-        elif self.made:
+        self.ahead.extend(islice(self.unread, 2))
+        if not self.ahead and self.made:
             self.made.append(close_load(self.store, self.load_id, self.options.author).number)
+        while self.ahead:
+            chunk = self.ahead.popleft()
+            self._apply(chunk, closes=not self.ahead)
         return self._finished()
+
+    def _read_on(self) -> None:
+        """Read the claims of one commit more."""
+        self.ahead.extend(islice(self.unread, 1))
 
     def _finished(self) -> LoadReport:
         for report in self.report.files:
@@ -243,7 +249,7 @@ class _Load:
             opened=bool(self.made),
             closes=closes,
         )
-        applied = self.store.apply(batch)
+        applied = self.store.apply(batch, self._read_on)
         if applied.commit is not None:
             self.made.append(applied.commit.number)
             chunk.report.commits.append(applied.commit.number)

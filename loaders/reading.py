@@ -28,6 +28,10 @@ _ITEMS = 1_000
 _AHEAD = 100
 """Most messages waiting to be landed: some 80 MB."""
 
+_PIPE = 2**20
+"""Bytes that may lie between the two processes, where the system lets us say: a message takes few turns of the listening
+thread, which must wait for each while the other thread computes."""
+
 
 class Source(NamedTuple):
     """A file to be read, and its format (see `loaders.sources.format_of`)."""
@@ -58,6 +62,8 @@ class Beside:
             [sys.executable, "-c", "from loaders.reading import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pipesize=_PIPE,
+            bufsize=_PIPE,
             env={**os.environ, "PYTHONPATH": paths},
         )
         assert self._process.stdin is not None

@@ -39,8 +39,8 @@ def trace(statement):
 
 applied = type(store).apply
 
-def acknowledged(self, batch):
-    done = applied(self, batch)
+def acknowledged(self, batch, *more):
+    done = applied(self, batch, *more)
     os.write(1, f"ACK {done.commit.number if done.commit else 0}\\n".encode())
     return done
 

@@ -290,3 +290,19 @@ def test_values_that_only_python_holds_equal_stand_alike_in_either_order(
         assert head is not None
         digests.append(head.digest)
     assert digests[0] == digests[1]
+
+
+def test_meanwhile_is_called_once_and_the_batch_lands_even_if_it_raises(store: Store) -> None:
+    called = []
+
+    def broken() -> None:
+        called.append(1)
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError, match="broken"):
+        store.apply(Batch(example(1), "net", "0" * 64, "load", "load", times.now(), "tester", closes=True), broken)
+    head = store.head()
+    assert called == [1]
+    assert head is not None
+    assert head.number == 1
+    assert verify(store).ok

@@ -11,7 +11,7 @@ from graph.errors import DeadlineExceeded, SchemaTooNew, StoreUnavailable
 from graph.sqlite_store import SqliteStore
 from graph.store import Deadline, Scope
 from graph.verify import verify
-from tests.networks import Network, land
+from tests.networks import Network, example, land
 
 LONG = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20000000) SELECT max(x) FROM n"
 
@@ -52,6 +52,20 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path.write_text("this is text, not a database, and long enough to be looked at")
     with pytest.raises(StoreUnavailable, match="cannot be opened"):
         SqliteStore(path, create=True)
+
+
+def test_a_full_disk_is_told_and_leaves_the_graph_as_it_was(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "graph.db", create=True)
+    land(store, example(1))
+    head = store.head()
+    [pages] = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count={pages + 1}")
+    with pytest.raises(StoreUnavailable, match=r"cannot be written: .* full"):
+        land(store, example(40), load="more")
+    assert store.head() == head
+    store._connection.execute("PRAGMA max_page_count=1073741823")
+    land(store, example(40), load="more")
+    assert verify(store).ok
 
 
 def test_a_graph_of_a_newer_version_is_refused(tmp_path: Path) -> None:

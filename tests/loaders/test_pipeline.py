@@ -400,11 +400,11 @@ class Dying:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def apply(self, batch: Batch) -> Applied:
+    def apply(self, batch: Batch, *more: Any) -> Applied:
         if self._left == 0:
             raise Killed
         self._left -= 1
-        return self._store.apply(batch)
+        return self._store.apply(batch, *more)
 
 
 UNDATED = {"material": "id,quantity\n" + "".join(f"M-{n % 10},{n}\n" for n in range(40))}

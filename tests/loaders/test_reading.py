@@ -101,10 +101,10 @@ def test_a_process_that_dies_is_a_typed_error_and_loading_again_ends_as_if_nothi
     monkeypatch.setattr(subprocess, "Popen", noted)
     apply = store.apply
 
-    def deadly(batch: Batch) -> Any:
+    def deadly(batch: Batch, *more: Any) -> Any:
         started[0].kill()
         started[0].wait()
-        return apply(batch)
+        return apply(batch, *more)
 
     monkeypatch.setattr(store, "apply", deadly)
     with pytest.raises(TraceError, match="load the same files again"):
