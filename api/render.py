@@ -67,7 +67,7 @@ def evidence_json(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     for entry in entries:
         claim = entry.claim.claim
         told = {
-            "source": entry.commit.source,
+            "source": entry.source,
             "at": claim.evidence.at,
             "event_id": claim.evidence.event_id,
             "event_hash": claim.evidence.event_hash,
@@ -164,7 +164,7 @@ def history_json(view: View, record: str, entries: Iterable[Entry]) -> dict[str,
         told |= {
             "author": entry.commit.author,
             "steward": claim.steward,
-            "source": entry.commit.source,
+            "source": entry.source,
             "at": claim.evidence.at,
             "event_id": claim.evidence.event_id,
             "recorded_at": times.iso(claim.recorded_at) if claim.recorded_at else None,

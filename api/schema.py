@@ -230,8 +230,8 @@ class Commit:
     number: int | None = None
     time: str | None = None
     author: str | None = None
-    source: str
-    source_hash: str | None = None
+    source: str = strawberry.field(description="The file its claims are from as it was named when loaded; of several one a line.")
+    source_hash: str | None = strawberry.field(default=None, description="SHA-256 of the file; of several one a line.")
     load_id: str | None = None
     claims: int | None = None
     digest: str | None = None

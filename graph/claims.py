@@ -36,11 +36,14 @@ def canonical_json(value: Any) -> bytes:
 
 
 class Evidence(NamedTuple):
-    """Where in its source a claim stands: `line N`, JSON pointer or XPath; for EPCIS the eventID and event hash."""
+    """Where in its source a claim stands: `line N`, JSON pointer or XPath; for EPCIS the eventID and event hash.
+
+    `source` is the place of its file among those of its commit (`Commit.sources`)."""
 
     at: str
     event_id: str | None = None
     event_hash: str | None = None
+    source: int = 0
 
 
 @dataclass(slots=True)

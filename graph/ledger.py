@@ -269,7 +269,8 @@ def _commit(batch: Batch, head: Commit | None, claims: list[tuple[Claim, bytes, 
     parts: list[bytes] = []
     for claim, body, _ in claims:
         evidence = claim.evidence
-        parts += [body, f"{evidence.at}\x1f{evidence.event_id or ''}\x1f{evidence.event_hash or ''}".encode()]
+        place = f"{evidence.at}\x1f{evidence.event_id or ''}\x1f{evidence.event_hash or ''}"
+        parts += [body, (f"{place}\x1f{evidence.source}" if evidence.source else place).encode()]
     told = batch.replay
     commit = Commit(
         number=told.number if told else (head.number if head else 0) + 1,

@@ -65,7 +65,7 @@ _SEEN = "MATCH (w:_Notice {name: 'veintrace'}) MATCH (c:_Commit)"
 HEAD = f"{_SEEN} WHERE c.number = w.head RETURN c.body"
 COMMITS = f"{_SEEN} WHERE c.number > $since AND c.number <= w.head RETURN c.body ORDER BY c.number"
 COMMIT = "MATCH (c:_Commit {number: $number}) RETURN c.body"
-_ENTRY = "c.number, c.commit, c.body, c.at, c.event_id, c.event_hash"
+_ENTRY = "c.number, c.commit, c.body, c.at, c.event_id, c.event_hash, coalesce(c.source, 0)"
 CLAIMS = (
     "MATCH (c:_Claim) USING INDEX c:_Claim(number) WHERE c.number > $number AND c.commit > $since AND c.commit <= $until"
     f" WITH c ORDER BY c.number LIMIT $page RETURN collect([{_ENTRY}])"

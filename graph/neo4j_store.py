@@ -317,8 +317,8 @@ def _commit(body: str) -> Commit:
 
 
 def _entry(row: list[Any]) -> LogEntry:
-    number, commit, body, at, event_id, event_hash = row
-    return LogEntry(number, commit, from_body(body.encode(), Evidence(at, event_id, event_hash)))
+    number, commit, body, *place = row
+    return LogEntry(number, commit, from_body(body.encode(), Evidence(*place)))
 
 
 def _edge(

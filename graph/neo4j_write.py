@@ -116,12 +116,12 @@ class Writer:
         by_steward: dict[str, list[list[Any]]] = defaultdict(list)
         for number, (claim, body, digest) in enumerate(plan.claims, logged + 1):
             told = claim.evidence
-            row = [number, claim.record, digest.hex(), body.decode(), told.at, told.event_id, told.event_hash]
+            row = [number, claim.record, digest.hex(), body.decode(), told.at, told.event_id, told.event_hash, told.source or None]
             by_steward[claim.steward].append(_shortened(row))
         self._run(
             "UNWIND $parts AS part UNWIND part[1] AS row"
             " CREATE (:_Claim {number: row[0], commit: $commit, record: row[1], steward: part[0],"
-            " hash: row[2], body: row[3], at: row[4], event_id: row[5], event_hash: row[6]})",
+            " hash: row[2], body: row[3], at: row[4], event_id: row[5], event_hash: row[6], source: row[7]})",
             parts=list(by_steward.items()),
             commit=commit,
         )

@@ -14,7 +14,7 @@ hints: they narrow what is read, and never decide what is answered.
 """
 
 FOREVER = 2**62
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x5645494E
 
 TABLES = """
@@ -30,7 +30,8 @@ CREATE TABLE steward (sid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE commit_steward (sid INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (sid, number)) WITHOUT ROWID;
 CREATE TABLE claim (
   number INTEGER PRIMARY KEY, at_commit INTEGER NOT NULL, nid INTEGER NOT NULL, sid INTEGER NOT NULL,
-  hash BLOB NOT NULL, body BLOB NOT NULL, at TEXT NOT NULL, event_id TEXT, event_hash TEXT);
+  hash BLOB NOT NULL, body BLOB NOT NULL, at TEXT NOT NULL, event_id TEXT, event_hash TEXT,
+  source INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX claim_said ON claim (nid, hash);
 """
 

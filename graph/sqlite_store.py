@@ -103,8 +103,7 @@ class SqliteStore:
     def _migrate(self) -> None:
         """Bring the file to this version, unless another process has meanwhile: what stands is made again from its log."""
         with self._begun() as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
-                migrate(connection)
+            if migrate(connection):
                 Writer(connection).rebuild(list(self.commits()), self.claims())
         self._commit(connection)
 
@@ -203,12 +202,12 @@ class SqliteStore:
         last, number = FOREVER if until is None else until, 0
         while True:
             rows = self._connection.execute(
-                "SELECT number, at_commit, body, at, event_id, event_hash FROM claim"
+                "SELECT number, at_commit, body, at, event_id, event_hash, source FROM claim"
                 " WHERE number > ? AND at_commit > ? AND at_commit <= ? ORDER BY number LIMIT ?",
                 [number, since, last, _PAGE],
             ).fetchall()
-            for number, commit, body, at, event_id, event_hash in rows:
-                yield LogEntry(number, commit, from_body(body, Evidence(at, event_id, event_hash)))
+            for number, commit, body, *place in rows:
+                yield LogEntry(number, commit, from_body(body, Evidence(*place)))
             if len(rows) < _PAGE:
                 return
 
@@ -216,15 +215,12 @@ class SqliteStore:
         condition = "" if scope.stewards is None else f" AND claim.sid IN ({self._sids(scope)})"
         rows = self._rows(
             scope,
-            "SELECT claim.number, at_commit, body, at, event_id, event_hash FROM json_each(?) AS asked"
+            "SELECT claim.number, at_commit, body, at, event_id, event_hash, source FROM json_each(?) AS asked"
             " JOIN node ON node.id = asked.value JOIN claim ON claim.nid = node.nid AND at_commit <= ?"
             f"{condition} ORDER BY claim.number",
             [array(ids), scope.commit],
         )
-        return [
-            LogEntry(number, commit, from_body(body, Evidence(at, event_id, event_hash)))
-            for number, commit, body, at, event_id, event_hash in rows
-        ]
+        return [LogEntry(number, commit, from_body(body, Evidence(*place))) for number, commit, body, *place in rows]
 
     def stewards(self, scope: Scope) -> list[str]:
         rows = self._rows(

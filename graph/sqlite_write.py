@@ -129,7 +129,7 @@ class Writer:
             [commit.number, commit.load_id, commit.closes, self._last("node", "nid"), orjson.dumps(commit.__dict__)],
         )
         self._insert(
-            "claim (at_commit, nid, sid, hash, body, at, event_id, event_hash)",
+            "claim (at_commit, nid, sid, hash, body, at, event_id, event_hash, source)",
             [
                 (commit.number, nids[claim.record], sids[claim.steward], digest, body, *claim.evidence)
                 for claim, body, digest in plan.claims

@@ -29,6 +29,7 @@ class Commit:
     """One batch of claims that landed together. `time` and `load_time` are UTC microseconds.
 
     `load_time` is when its load began: the rank of undated claims. `closes` marks the last commit of its load.
+    `source` is the path of the file it came from, and `source_hash` its SHA-256; of several (of one steward then) one a line.
     `hash` covers all other fields, `claims_hash` the claims with their evidence, `digest` (64 hex digits) what stands."""
 
     number: int
@@ -45,6 +46,11 @@ class Commit:
     digest: str
     previous: str
     hash: str = ""
+
+    @property
+    def sources(self) -> list[str]:
+        """The paths of the files it came from."""
+        return self.source.split("\n")
 
     def computed_hash(self) -> str:
         """The hash this commit must have."""

@@ -36,6 +36,11 @@ class Entry:
     claim: LogEntry
     commit: Commit
 
+    @property
+    def source(self) -> str:
+        """The path of the file that the claim came from."""
+        return self.commit.sources[self.claim.claim.evidence.source]
+
 
 class View:
     """What one viewer may see at one commit; made by `view`. Reads share one deadline."""

@@ -5,22 +5,23 @@ import getpass
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from graph import naming, times
-from graph.claims import Claim, chain_hash
+from graph.claims import chain_hash
 from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
 from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
-from loaders import csv_bundle, reading
+from loaders import abreast, csv_bundle, reading
+from loaders.chunks import Chunk
 from loaders.items import Context, Item, Problem, Refused
 from loaders.quarantine import Quarantine
-from loaders.reading import Beside, Source
-from loaders.report import FileReport, LoadReport
-from loaders.sources import NAME_IT, files_of, format_of, sha256, strays
+from loaders.reading import Beside
+from loaders.report import LoadReport
+from loaders.sources import NAME_IT, Source, files_of, format_of, sha256, strays
 
 __all__ = ["LoadReport", "Options", "Progress", "close_load", "dry_run", "files_of", "format_of", "load"]
 
@@ -30,6 +31,8 @@ CLEAR = os.environ.get("CLEAR")
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read, bytes in all)."""
 
+_Found = tuple[int, Item | Refused]
+"""An item, with the place of its file in the group."""
 _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 
 
@@ -94,21 +97,6 @@ def _no_cycle_search() -> Iterator[None]:
             gc.enable()
 
 
-@dataclass
-class _Chunk:
-    """Claims that go into one commit: for each item how many, and whether they are its last."""
-
-    report: FileReport
-    source_hash: str
-    claims: list[Claim] = field(default_factory=list)
-    parts: list[tuple[int, bool]] = field(default_factory=list)
-
-    def add(self, claims: list[Claim], last: bool = True) -> None:
-        """Take in an item, or a part of one."""
-        self.claims += claims
-        self.parts.append((len(claims), last))
-
-
 class _Load:
     """One load on its way."""
 
@@ -133,7 +121,7 @@ class _Load:
         self.zones: dict[str, tuple[int, str]] = {}
         self.carried: set[Verdict] = set()
         self.kept: set[str] = set()
-        self.unread, self.ahead = self._chunks(), deque[_Chunk]()
+        self.unread, self.ahead = self._chunks(), deque[Chunk]()
 
     def _load_key(self, steward: str) -> str:
         """The same for the same files loaded in the same way, whatever their names and order."""
@@ -156,9 +144,11 @@ class _Load:
         self.ahead.extend(islice(self.unread, 1))
 
     def _finished(self) -> LoadReport:
+        told = 0
         for report in self.report.files:
-            if report.commits:
-                report.counts.stubs = self.store.stubs(report.commits[0] - 1, report.commits[-1])
+            if report.commits and report.commits[-1] > told:
+                report.counts.stubs = self.store.stubs(max(told, report.commits[0] - 1), report.commits[-1])
+                told = report.commits[-1]
         head = self.store.head()
         self.report.digest = head.digest if head else f"{0:064x}"
         self.report.commits = (self.made[0], self.made[-1]) if self.made else None
@@ -188,60 +178,63 @@ class _Load:
 
     # -- reading
 
-    def _chunks(self) -> Iterator[_Chunk]:
+    def _chunks(self) -> Iterator[Chunk]:
         for path in self.strays:
             problem = Problem("", path.name, "UNKNOWN_FORMAT", "its name tells no kind of record or relation", NAME_IT)
-            report = self.report.begin(path, "")
+            report = self.report.begin(path, "", "")
             self.report.refuse(report, Refused("", (problem,)))
         context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
-        sources = [Source(path, format_of(path) or "") for path in self.files]
+        groups = abreast.groups([Source(path, format_of(path) or "") for path in self.files])
         if sum(self.sizes.values()) < reading.LARGE:
-            yield from self._landable(sources, lambda source: reading.read(source, context))
+            yield from self._landable(groups, lambda group: reading.read(group, context))
             return
-        with Beside(sources, context) as beside:
-            yield from self._landable(sources, lambda source: beside.items(source, context))
+        with Beside(groups, context) as beside:
+            yield from self._landable(groups, lambda group: beside.items(group, context))
 
-    def _landable(self, sources: Sequence[Source], items: Callable[[Source], Iterator[Item | Refused]]) -> Iterator[_Chunk]:
-        for source in sources:
-            yield from self._file(source, self.report.begin(*source), items(source))
-            self.done += self.sizes[source.path]
+    def _landable(self, groups: Sequence[list[Source]], items: Callable[[list[Source]], Iterator[_Found]]) -> Iterator[Chunk]:
+        for group in groups:
+            yield from self._group(group, items(group))
+            self.done += sum(self.sizes[source.path] for source in group)
             self._reached(0)
 
     def _reached(self, position: int) -> None:
         if self.progress:
             self.progress(self.done + position, sum(self.sizes.values()))
 
-    def _file(self, source: Source, report: FileReport, items: Iterator[Item | Refused]) -> Iterator[_Chunk]:
-        path = source.path
-        chunk, most = _Chunk(report, self.hashes[path]), self.options.batch_size
-        with Quarantine(path, self.quarantine, self.kept) as quarantine:
-            for item in items:
+    def _group(self, group: list[Source], items: Iterator[_Found]) -> Iterator[Chunk]:
+        """The claims of files that are read abreast; what is refused goes to the quarantine of its file."""
+        reports = [self.report.begin(*source, self.hashes[source.path]) for source in group]
+        chunk, most = Chunk(reports), self.options.batch_size
+        with ExitStack() as opened:
+            kept = [opened.enter_context(Quarantine(source.path, self.quarantine, self.kept)) for source in group]
+            for at, item in items:
+                report = reports[at]
                 if isinstance(item, Refused):
                     self.report.refuse(report, item)
-                    quarantine.add(item)
+                    kept[at].add(item)
                     continue
                 self.report.note(item.notes)
                 claims = item.claims
                 if chunk.claims and len(chunk.claims) + len(claims) > most:
-                    yield chunk
-                    chunk = _Chunk(report, self.hashes[path])
+                    yield from chunk.by_steward()
+                    chunk = Chunk(reports)
                 while len(claims) > most:
-                    chunk.add(claims[:most], last=False)
-                    yield chunk
-                    chunk, claims = _Chunk(report, self.hashes[path]), claims[most:]
-                chunk.add(claims)
-        if quarantine.path:
+                    chunk.add(report, claims[:most], last=False)
+                    yield from chunk.by_steward()
+                    chunk, claims = Chunk(reports), claims[most:]
+                chunk.add(report, claims)
+        if any(quarantine.path for quarantine in kept):
             self.report.quarantine = str(self.quarantine)
         if chunk.claims:
-            yield chunk
+            yield from chunk.by_steward()
 
     # -- landing
 
-    def _apply(self, chunk: _Chunk, closes: bool) -> None:
+    def _apply(self, chunk: Chunk, closes: bool) -> None:
         batch = Batch(
             chunk.claims,
-            chunk.report.path,
-            chunk.source_hash,
+            "\n".join(report.path for report in chunk.files),
+            "\n".join(report.sha256 for report in chunk.files),
             self.load_id,
             self.key,
             self.load_time,
@@ -252,18 +245,18 @@ class _Load:
         applied = self.store.apply(batch, self._read_on)
         if applied.commit is not None:
             self.made.append(applied.commit.number)
-            chunk.report.commits.append(applied.commit.number)
+            for report in chunk.files:
+                report.commits.append(applied.commit.number)
         self._count(chunk, applied.verdicts)
 
-    def _count(self, chunk: _Chunk, verdicts: list[Verdict]) -> None:
+    def _count(self, chunk: Chunk, verdicts: list[Verdict]) -> None:
         """Give each item the first of its claims' verdicts that fits; those of an item over several commits are carried."""
         told = iter(verdicts)
-        count = chunk.report.counts.count
-        for claims, last in chunk.parts:
+        for report, claims, last in chunk.parts:
             if claims == 1 and last and not self.carried:
-                count(next(told))
+                report.counts.count(next(told))
                 continue
             met = {*self.carried, *islice(told, claims)}
             self.carried = set() if last else met
             if last:
-                count(next(verdict for verdict in _WORST if verdict in met))
+                report.counts.count(next(verdict for verdict in _WORST if verdict in met))

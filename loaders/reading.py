@@ -18,8 +18,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from graph.claims import Evidence, from_bodies
 from graph.errors import TraceError, UnreadableSource
-from loaders import csv_bundle, epcis
+from loaders import abreast, csv_bundle, epcis
 from loaders.items import Context, Item, Problem, Refused
+from loaders.sources import Source
 
 LARGE = 8_000_000
 """From so many bytes on a load is read beside: to start a process takes as long as to read a file of this size."""
@@ -33,14 +34,12 @@ _PIPE = 2**20
 thread, which must wait for each while the other thread computes."""
 
 
-class Source(NamedTuple):
-    """A file to be read, and its format (see `loaders.sources.format_of`)."""
-
-    path: Path
-    format: str
+def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item | Refused]]:
+    """All items of a group of files, each with the place of its file in the group; those of a file in order."""
+    return abreast.read(group, context, read_one)
 
 
-def read(source: Source, context: Context) -> Iterator[Item | Refused]:
+def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
     """All items of a file in order; one that cannot be read (any further) is one refusal more."""
     reader = epcis.read if source.format == "epcis" else csv_bundle.read
     try:
@@ -52,9 +51,9 @@ def read(source: Source, context: Context) -> Iterator[Item | Refused]:
 
 
 class Beside:
-    """A process that reads files in order and tells this one what it finds, as `read` would; used as a context manager."""
+    """A process that reads groups of files in order and tells this one what it finds, as `read` would; a context manager."""
 
-    def __init__(self, sources: Sequence[Source], context: Context) -> None:
+    def __init__(self, groups: Sequence[Sequence[Source]], context: Context) -> None:
         self._context = context
         root = str(Path(__file__).parents[1])
         paths = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
@@ -70,7 +69,7 @@ class Beside:
         assert self._process.stdout is not None
         self._questions, self._answers = self._process.stdout, self._process.stdin
         self._messages: Queue[tuple[str, Any]] = Queue(_AHEAD)
-        self._tell((list(sources), context.steward, context.forced, context.ignore))
+        self._tell((list(groups), context.steward, context.forced, context.ignore))
         Thread(target=self._listen, daemon=True).start()
 
     def __enter__(self) -> "Beside":
@@ -97,8 +96,8 @@ class Beside:
             except (EOFError, pickle.UnpicklingError):
                 self._messages.put(("gone", None))
 
-    def items(self, source: Source, context: Context) -> Iterator[Item | Refused]:
-        """What it found in the next of the files, which must be `source`."""
+    def items(self, group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item | Refused]]:
+        """What it found in the next of the groups, which must be `group`."""
         while True:
             word, told = self._messages.get()
             if word == "items":
@@ -110,37 +109,37 @@ class Beside:
             elif word == "end":
                 return
             else:
-                raise TraceError(f"the process that read {source.path} ended before it was done; load the same files again")
+                raise TraceError(f"the process that read {group[0].path} ended before it was done; load the same files again")
 
 
 class _Packed(NamedTuple):
     """Items and refusals of one message. What claims say lies in columns: they are sent and read in a third of the time."""
 
-    items: list[tuple[str, int, tuple[str, ...]] | Refused]
+    items: list[tuple[int, str, int, tuple[str, ...]] | tuple[int, Refused]]
     bodies: list[bytes]
     texts: list[bytes]
     said: list[bytes]
-    evidence: tuple[list[str], list[str | None], list[str | None]]
+    evidence: tuple[list[str], list[str | None], list[str | None], list[int]]
 
 
-def _packed(part: list[Item | Refused]) -> _Packed:
-    claims = [claim for item in part if not isinstance(item, Refused) for claim in item.claims]
-    items = [item if isinstance(item, Refused) else (item.at, len(item.claims), item.notes) for item in part]
+def _packed(part: list[tuple[int, Item | Refused]]) -> _Packed:
+    claims = [claim for _, item in part if not isinstance(item, Refused) for claim in item.claims]
+    items = [(at, item) if isinstance(item, Refused) else (at, item.at, len(item.claims), item.notes) for at, item in part]
     places = [claim.evidence for claim in claims]
-    evidence = [place.at for place in places], [place.event_id for place in places], [place.event_hash for place in places]
+    ats, event_ids, hashes = ([getattr(place, name) for place in places] for name in ("at", "event_id", "event_hash"))
     said = ([claim.body() for claim in claims], [claim.text() for claim in claims], [claim.said() for claim in claims])
-    return _Packed(items, *said, evidence)
+    return _Packed(items, *said, (ats, event_ids, hashes, [place.source for place in places]))
 
 
-def _unpacked(told: _Packed) -> Iterator[Item | Refused]:
+def _unpacked(told: _Packed) -> Iterator[tuple[int, Item | Refused]]:
     claims = from_bodies(map(Evidence, *told.evidence), told.bodies, told.texts, told.said)
     for item in told.items:
-        yield item if isinstance(item, Refused) else Item(item[0], list(islice(claims, item[1])), item[2])
+        yield item if len(item) == 2 else (item[0], Item(item[1], list(islice(claims, item[2])), item[3]))
 
 
 def serve(orders: BinaryIO, out: BinaryIO) -> None:
     """The other end of `Beside`: reads what `orders` names and writes what it finds to `out`."""
-    sources, steward, forced, ignore = pickle.load(orders)  # noqa: S301 - from a process of our own
+    groups, steward, forced, ignore = pickle.load(orders)  # noqa: S301 - from a process of our own
 
     def tell(word: str, told: Any = None) -> None:
         pickle.dump((word, told), out, protocol=pickle.HIGHEST_PROTOCOL)
@@ -153,8 +152,8 @@ def serve(orders: BinaryIO, out: BinaryIO) -> None:
         return zone
 
     context = Context(steward, forced, zone_of, ignore, lambda position: tell("reached", position))
-    for source in sources:
-        found = read(source, context)
+    for group in groups:
+        found = read(group, context)
         while part := list(islice(found, _ITEMS)):
             tell("items", _packed(part))
         tell("end")

@@ -13,7 +13,7 @@ _TOLD = ("field", "value", "code", "reason", "repair")
 
 @dataclass
 class Counts:
-    """Items by verdict (`read` is their sum), and the stubs that came with them."""
+    """Items by verdict (`read` is their sum), and the stubs that came with them: with the first of files read abreast."""
 
     read: int = 0
     added: int = 0
@@ -40,6 +40,7 @@ class FileReport:
 
     path: str
     format: str
+    sha256: str
     counts: Counts = field(default_factory=Counts)
     commits: list[int] = field(default_factory=list)
 
@@ -59,9 +60,9 @@ class LoadReport:
     quarantine: str | None = None
     dry_run: bool = False
 
-    def begin(self, path: Path, format_: str) -> FileReport:
-        """The report of one more file; bytes in its name that are not UTF-8 are told as U+FFFD."""
-        self.files.append(FileReport(os.fsencode(path).decode(errors="replace"), format_))
+    def begin(self, path: Path, format_: str, sha256: str) -> FileReport:
+        """The report of one more file; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
+        self.files.append(FileReport(os.fsencode(path).decode(errors="replace").replace("\n", "\ufffd"), format_, sha256))
         return self.files[-1]
 
     def refuse(self, report: FileReport, item: Refused) -> None:

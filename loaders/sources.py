@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from graph.errors import UsageError
 from graph.model import MODELS, RELATIONS
@@ -16,6 +17,13 @@ NAME_IT = (
     + "), or give .json, .jsonld"
 )
 """How to name a file that can be loaded."""
+
+
+class Source(NamedTuple):
+    """A file to be read, and its format (see `format_of`)."""
+
+    path: Path
+    format: str
 
 
 def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:

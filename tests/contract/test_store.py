@@ -292,6 +292,20 @@ def test_values_that_only_python_holds_equal_stand_alike_in_either_order(
     assert digests[0] == digests[1]
 
 
+def test_each_claim_of_a_commit_of_several_files_names_its_own(store: Store, fresh: Callable[[], Store]) -> None:
+    claims = example(1)
+    for number, claim in enumerate(claims):
+        claim.evidence = Evidence(f"line {number}", source=number % 2)
+    store.apply(Batch(claims, "step.csv\ninput_to.csv", "0\n1", "load", "load", times.now(), "tester", closes=True))
+    other = fresh()
+    copy(store, other)
+    for each in (store, other):
+        entries = view(each).history(sorted({claim.record for claim in claims}))
+        told = {entry.claim.claim.evidence.at: entry.source for entry in entries}
+        assert told == {f"line {n}": ("step.csv", "input_to.csv")[n % 2] for n in range(len(claims))}
+        assert verify(each).ok
+
+
 def test_meanwhile_is_called_once_and_the_batch_lands_even_if_it_raises(store: Store) -> None:
     called = []
 

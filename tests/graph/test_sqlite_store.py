@@ -78,7 +78,12 @@ def test_a_graph_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         SqliteStore(path)
 
 
-_AS_OF_VERSION_1 = """
+_AS_OF_VERSION_2 = """
+ALTER TABLE claim DROP COLUMN source;
+PRAGMA user_version = 2;
+"""
+_AS_OF_VERSION_1 = f"""
+{_AS_OF_VERSION_2}
 ALTER TABLE node ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
 UPDATE node SET since = (SELECT min(number) FROM commits WHERE last_nid >= nid);
 DROP INDEX node_joined;
@@ -94,7 +99,8 @@ PRAGMA user_version = 1;
 """
 
 
-def test_a_graph_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", [_AS_OF_VERSION_1, _AS_OF_VERSION_2])
+def test_a_graph_of_a_version_before_is_brought_up_to_date(tmp_path: Path, script: str) -> None:
     path = tmp_path / "graph.db"
     store = SqliteStore(path, create=True)
     for number in range(3):
@@ -105,7 +111,7 @@ def test_a_graph_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> 
     before, stubs = list(store.projection()), [store.stubs(number, number + 1) for number in range(3)]
     store.close()
     with sqlite3.connect(path) as old:
-        old.executescript(_AS_OF_VERSION_1)
+        old.executescript(script)
     old.close()
     again = SqliteStore(path)
     assert list(again.projection()) == before

@@ -55,8 +55,9 @@ def test_an_untouched_graph_holds(path: Path) -> None:
         ("UPDATE claim SET body = replace(CAST(body AS TEXT), 'completed', 'failed') WHERE number = 4", "claim", "commit 2"),
         ("DELETE FROM claim WHERE number = 9", "claim", "commit 3"),
         ("UPDATE claim SET at = 'line 99' WHERE number = 1", "claim", "commit 1"),
+        ("UPDATE claim SET source = 1 WHERE number = 1", "claim", "commit 1"),
         (
-            "INSERT INTO claim SELECT 99, 7, nid, sid, x'00', body, at, event_id, event_hash FROM claim WHERE number = 1",
+            "INSERT INTO claim SELECT 99, 7, nid, sid, x'00', body, at, event_id, event_hash, source FROM claim WHERE number = 1",
             "claim",
             "after commit 3",
         ),

@@ -15,7 +15,8 @@ from graph.store import Batch
 from loaders import reading
 from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport, Options, load
-from loaders.reading import Beside, Source
+from loaders.reading import Beside
+from loaders.sources import Source
 
 ROOT = Path(__file__).parents[2]
 FAULTS = ROOT / "examples" / "with-faults"
@@ -77,8 +78,9 @@ def test_it_tells_how_far_it_has_read(tmp_path: Path) -> None:
     path.write_text("id\n" + "".join(f"M-{n}\n" for n in range(9_000)), encoding="utf-8")
     reached: list[int] = []
     context = Context("LAB", reached=reached.append)
-    with Beside([Source(path, "csv")], context) as process:
-        assert sum(1 for _ in process.items(Source(path, "csv"), context)) == 9_000
+    group = [Source(path, "csv")]
+    with Beside([group], context) as process:
+        assert sum(1 for _ in process.items(group, context)) == 9_000
     assert len(reached) > 2
     assert reached == sorted(reached)
 
@@ -123,7 +125,7 @@ def test_it_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
-    pickle.dump(([Source(path, "csv")], "LAB", False, frozenset()), process.stdin)
+    pickle.dump(([[Source(path, "csv")]], "LAB", False, frozenset()), process.stdin)
     process.stdin.close()
     assert pickle.load(process.stdout)[0] == "reached"
     process.stdout.close()
@@ -131,9 +133,9 @@ def test_it_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
 
 
 def test_what_is_sent_is_what_was_found(tmp_path: Path) -> None:
-    found = [each for path in sorted(JOURNEY.rglob("*.csv")) for each in reading.read(Source(path, "csv"), Context("LAB"))]
-    found += reading.read(Source(FAULTS / "2024-05.step.csv", "csv"), Context("LAB", zone_of=lambda _: "Europe/Berlin"))
+    found = list(reading.read([Source(path, "csv") for path in sorted(JOURNEY.rglob("*.csv"))], Context("LAB")))
+    found += reading.read([Source(FAULTS / "2024-05.step.csv", "csv")], Context("LAB", zone_of=lambda _: "Europe/Berlin"))
     again = [*reading._unpacked(pickle.loads(pickle.dumps(reading._packed(found))))]
-    assert {type(each) for each in again} == {Item, Refused}
+    assert {type(each) for _, each in again} == {Item, Refused}
     assert again == found
     assert [*reading._unpacked(reading._packed([found[-1]]))] == [found[-1]]

@@ -1,0 +1,132 @@
+"""Tables of relations that are read abreast of the table of steps they speak of.
+
+A store keeps a steward's whole word on a record, so a step whose relations come after it, table by table, is written down
+once more with each of them. Where the tables are in like order, as exports are, a commit that takes a part of each holds most
+words whole. The order decides nothing but time (DESIGN, section 2): what stands is the same.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+
+from graph.claims import Evidence
+from loaders import csv_bundle
+from loaders.items import Context, Item, Refused
+from loaders.sources import Source
+
+LARGE = 4_000_000
+"""Bytes from which on a table of steps is read so: a smaller one fills few commits."""
+_BLOCK = 200
+"""Rows of steps from one look at the other tables to the next."""
+_UNMET = 50
+"""A table that speaks of so many steps in a row that were not met has come too far; fewer are told of elsewhere."""
+_PATIENCE = 20
+"""Blocks after which such rows are told of elsewhere too."""
+_REMEMBERED = 250_000
+"""Steps remembered: at least so many, at most twice."""
+_OF_STEPS = ("INPUT_TO", "OUTPUT", "SUBJECT_OF")
+
+Found = Item | Refused
+
+
+def groups(sources: Sequence[Source]) -> list[list[Source]]:
+    """The sources, in order, those together that are to be read abreast: the table of steps first."""
+    leads: dict[tuple[Path, str, str], Source] = {}
+    for source in sources:
+        if csv_bundle.kind_of(source.path) == "Step" and source.path.stat().st_size >= LARGE:
+            leads.setdefault(_bundle(source), source)
+    found: list[list[Source]] = []
+    led = {bundle: [lead] for bundle, lead in leads.items()}
+    for source in sources:
+        bundle = _bundle(source)
+        if bundle in led and csv_bundle.kind_of(source.path) in _OF_STEPS:
+            led[bundle].append(source)
+        else:
+            found.append(led[bundle] if leads.get(bundle) is source else [source])
+    return found
+
+
+def _bundle(source: Source) -> tuple[Path, str, str]:
+    """What the tables of one bundle share: folder, beginning of the name, format."""
+    return source.path.parent, source.path.stem.rpartition(".")[0], source.format
+
+
+def read(
+    group: Sequence[Source], context: Context, read_one: Callable[[Source, Context], Iterator[Found]]
+) -> Iterator[tuple[int, Found]]:
+    """All items of a group, each with the place of its source in the group; those of a source in order.
+
+    `context` is told how far all of them have been read."""
+    positions = [0] * len(group)
+
+    def watched(at: int) -> Context:
+        def reached(position: int) -> None:
+            positions[at] = position
+            context.reached(sum(positions))
+
+        return replace(context, reached=reached)
+
+    steps, *others = (read_one(source, watched(at)) for at, source in enumerate(group))
+    tables = [_Table(at, rows) for at, rows in enumerate(others, 1)]
+    met = _Met()
+    while block := list(islice(steps, _BLOCK)):
+        for found in block:
+            if isinstance(found, Item):
+                met.add(found.claims[0].record)
+            yield 0, found
+        for table in tables:
+            yield from ((table.at, found) for found in table.until_unmet(met))
+    for table in tables:
+        yield from ((table.at, found) for found in table.rest())
+
+
+class _Met:
+    """The latest ids that were met."""
+
+    def __init__(self) -> None:
+        self._now: set[str] = set()
+        self._before: set[str] = set()
+
+    def add(self, record: str) -> None:
+        if len(self._now) == _REMEMBERED:
+            self._before, self._now = self._now, set()
+        self._now.add(record)
+
+    def __contains__(self, record: str) -> bool:
+        return record in self._now or record in self._before
+
+
+class _Table:
+    """A table of relations on its way; it stops where it begins to speak of steps that were not met yet."""
+
+    def __init__(self, at: int, rows: Iterator[Found]) -> None:
+        self.at, self._rows = at, rows
+        self._unmet: list[Found] = []
+        self._stood = 0
+
+    def until_unmet(self, met: _Met) -> Iterator[Found]:
+        """The next rows, up to the steps that were met last."""
+        self._stood += 1
+        rows, unmet = chain(self._unmet, self._rows), list[Found]()
+        while len(unmet) < _UNMET and (found := next(rows, None)) is not None:
+            unmet.append(found)
+            if isinstance(found, Refused) or found.claims[0].record in met:
+                yield from map(self._marked, unmet)
+                unmet, self._stood = [], 0
+        if self._stood > _PATIENCE:
+            yield from map(self._marked, unmet)
+            unmet = []
+        self._unmet = unmet
+
+    def rest(self) -> Iterator[Found]:
+        """All rows that are left."""
+        yield from map(self._marked, chain(self._unmet, self._rows))
+
+    def _marked(self, found: Found) -> Found:
+        """The same, its claims with the place of their source."""
+        if isinstance(found, Item):
+            for claim in found.claims:
+                at, event_id, event_hash, _ = claim.evidence
+                claim.evidence = Evidence(at, event_id, event_hash, self.at)
+        return found
