@@ -15,8 +15,8 @@ from loaders import csv_bundle
 from loaders.items import Context, Item, Refused
 from loaders.sources import Source
 
-LARGE = 4_000_000
-"""Bytes from which on a table of steps is read so: a smaller one fills few commits."""
+LARGE = 100_000
+"""Bytes from which on a table of steps is read so: of a smaller one little would be written twice."""
 _BLOCK = 200
 """Rows of steps from one look at the other tables to the next."""
 _UNMET = 50

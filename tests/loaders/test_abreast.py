@@ -76,7 +76,7 @@ def test_what_lands_is_the_same_and_every_claim_names_its_own_file(
 
 
 def test_in_like_order_a_step_is_written_down_once(new_store: NewStore, landed: Landed, written: Written) -> None:
-    steps = range(30_000)
+    steps = range(12_000)
     folder = written(
         step="id,protocol\n" + "".join(f"S-{n},{'long ' * 40}\n" for n in steps),
         input_to="source,target\n" + "".join(f"M-{n},S-{n}\n" for n in steps),
