@@ -137,7 +137,7 @@ def parse(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
     return _parse(text, cls, assigner)
 
 
-@lru_cache(maxsize=131_072)
+@lru_cache(maxsize=8_192)
 def _parse(text: str, cls: str, assigner: str | None) -> Identifier:
     stripped = text.strip()
     if not stripped or len(stripped) > 1000 or not stripped.isprintable():

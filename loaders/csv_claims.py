@@ -99,7 +99,7 @@ class _Named(NamedTuple):
     record: str
 
 
-@lru_cache(maxsize=131_072)
+@lru_cache(maxsize=4_096)  # one that outgrows the processor's cache costs more than it saves
 def _named(cls: str, text: str, steward: str) -> _Named:
     """The record of a class that a text names, a bare number being the steward's. Raises `Unfit`."""
     try:
