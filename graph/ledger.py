@@ -10,14 +10,13 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from graph import times
-from graph.claims import RETRACTED, Claim, Edge, Fields, chain_hash, class_of, edges_of, labels_of
+from graph.claims import RETRACTED, Claim, Edge, Fields, chain_hash, edges_of, labels_of
 from graph.joins import groups
 from graph.standing import MODULUS, Standing, contribution
 from graph.store import Applied, Batch, Commit, Verdict
+from graph.words import Owner, Told, Words, joins_two_classes
 
 _T = TypeVar("_T")
-Owner = tuple[str, str]
-"""(id, steward): who says what under which id."""
 Label = tuple[str, str, str]
 """(identifier text, id, steward)."""
 
@@ -66,30 +65,19 @@ class Plan:
 
 def plan(batch: Batch, reader: Reader) -> Plan:
     """What landing `batch` on the reader's head means. Claims already logged are `unchanged` and not written again."""
-    head = reader.head()
-    before = reader.standings({claim.record for claim in batch.claims})
-    fresh, verdicts = _fresh(batch, before, reader)
-    after: dict[Owner, Standing] = {}
+    head, words = reader.head(), batch.words or Words(batch.claims, batch.load_time, bool(batch.replay))
+    before = reader.standings({told.claim.record for told in words.told})
+    fresh = _fresh(words, before, reader, bool(batch.replay))
+    after = {owner: word.standing for owner, word in words.of.items() if owner not in before}
     said: dict[Owner, list[str]] = {owner: [] for owner in before}
-    replaced: set[Owner] = set()
-    names = dict(chain.from_iterable([claim.names.items() for _, claim, _, _ in fresh]))
-    reused = _reused_event_ids(fresh, reader)
-    for index, claim, body, _ in fresh:
-        rank = batch.load_time if claim.recorded_at is None else claim.recorded_at
-        changed, conflict = _merge(after, before, claim, rank)
-        owner = (claim.record, claim.steward)
-        if changed:
-            replaced.add(owner)
-        if owner in said:
-            said[owner] += claim.fields
-        if conflict or index in reused or (_SAME_AS in body and _joins_two_classes(claim)):
-            verdicts[index] = "conflict"
-        elif changed:
-            verdicts[index] = "changed"
-    result = Plan(
-        Applied(None, verdicts), [(c, body, digest) for _, c, body, digest in fresh], names, before, [], [], [], [], [], []
-    )
-    _differences(result, before, after, said, replaced)
+    changed, conflicts, replaced = _merged(words, fresh, before, after, said)
+    conflicts |= _reused_event_ids(fresh, reader)
+    verdicts: list[Verdict] = ["unchanged"] * len(batch.claims)
+    for index, *_ in fresh:
+        verdicts[index] = "conflict" if index in conflicts else "changed" if index in changed else "added"
+    names = dict(chain.from_iterable([told.claim.names.items() for told in fresh]))
+    result = Plan(Applied(None, verdicts), [told[1:] for told in fresh], names, before, [], [], [], [], [], [])
+    _differences(result, words, after, said, replaced)
     if not fresh and not (batch.opened and batch.closes) and batch.replay is None:
         return result
     digest = (int(head.digest, 16) if head else 0) + _digest_change(result, before, after, reader)
@@ -97,61 +85,59 @@ def plan(batch: Batch, reader: Reader) -> Plan:
     return result
 
 
-Fresh = list[tuple[int, Claim, bytes, bytes]]
-
-
-def _fresh(batch: Batch, before: Mapping[Owner, Standing], reader: Reader) -> tuple[Fresh, list[Verdict]]:
-    """The claims not said before, each with its place in the batch, body and hash; and verdicts to begin with.
+def _fresh(words: Words, before: Mapping[Owner, Standing], reader: Reader, replayed: bool) -> list[Told]:
+    """The claims not said before.
 
     A field once said never goes, so a claim with one that nothing stands of is not in the log. What is replayed comes from a
     log, which holds nothing twice."""
-    candidates: Fresh = []
-    for index, claim in enumerate(batch.claims):
-        candidates.append((index, claim, claim.body(), claim.said()))
-    if batch.replay:
-        return candidates, ["added"] * len(candidates)
+    if replayed or not before:
+        return words.told
     asked: set[tuple[str, bytes]] = set()
-    for _, claim, _, digest in candidates:
+    for _, claim, _, digest in words.told:
         old = before.get((claim.record, claim.steward))
         if old is not None and claim.fields.keys() <= old.fields.keys():
             asked.add((claim.record, digest))
-    said = reader.logged(asked) if asked else asked
-    verdicts: list[Verdict] = ["unchanged"] * len(candidates)
-    fresh: Fresh = []
-    for entry in candidates:
-        key = (entry[1].record, entry[3])
-        if key not in said:
-            said.add(key)
-            fresh.append(entry)
-            verdicts[entry[0]] = "added"
-    return fresh, verdicts
+    logged = reader.logged(asked) if asked else asked
+    return [told for told in words.told if (told.claim.record, told.said) not in logged] if logged else words.told
 
 
-def _merge(after: dict[Owner, Standing], before: Mapping[Owner, Standing], claim: Claim, rank: int) -> tuple[bool, bool]:
-    """Take a claim into what stands `after` it; returns as `Standing.merge`."""
-    owner = (claim.record, claim.steward)
-    standing = after.get(owner)
-    if standing is None:
+def _merged(
+    words: Words,
+    fresh: Collection[Told],
+    before: Mapping[Owner, Standing],
+    after: dict[Owner, Standing],
+    said: Mapping[Owner, list[str]],
+) -> tuple[set[int], set[int], set[Owner]]:
+    """Take the claims of those who spoke `before` into what stands `after` them, and note the paths `said`.
+
+    Returns which claims change a standing value, which a person should look at, and of whom a value became another. Of all others
+    the batch itself tells."""
+    changed, conflicts = set(words.changed), set(words.conflicts)
+    replaced: set[Owner] = set()
+    for told in fresh if before else ():
+        claim = told.claim
+        owner = (claim.record, claim.steward)
         old = before.get(owner)
         if old is None:
-            after[owner] = standing = Standing(dict(claim.fields), rank)
-            standing.know(claim.text())
-            return False, False
-        standing = after[owner] = old.copy()
-    return standing.merge(claim.fields, rank)
+            continue
+        standing = after.get(owner)
+        if standing is None:
+            standing = after[owner] = old.copy()
+        changes, conflict = standing.merge(claim.fields, words.rank(claim))
+        said[owner] += claim.fields
+        changed.discard(told.place)
+        conflicts.discard(told.place)
+        if changes:
+            replaced.add(owner)
+            changed.add(told.place)
+        if conflict or joins_two_classes(told):
+            conflicts.add(told.place)
+    return changed, conflicts, replaced
 
 
-_SAME_AS = b'"SAME_AS '
-
-
-def _joins_two_classes(claim: Claim) -> bool:
-    joined = (path[8:] for path in claim.fields if path.startswith("SAME_AS "))
-    return any(class_of(record) != class_of(claim.record) for record in joined)
-
-
-def _reused_event_ids(fresh: Fresh, reader: Reader) -> set[int]:
+def _reused_event_ids(fresh: Collection[Told], reader: Reader) -> set[int]:
     """Claims whose eventID the same steward gives to another event: one eventID with two contents."""
-    told = [(index, claim, f"event_id:{claim.evidence.event_id}") for index, claim, _, _ in fresh if claim.evidence.event_id]
+    told = [(index, claim, f"event_id:{claim.evidence.event_id}") for index, claim, *_ in fresh if claim.evidence.event_id]
     if not told:
         return set()
     carriers: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -166,12 +152,9 @@ def _reused_event_ids(fresh: Fresh, reader: Reader) -> set[int]:
     return reused
 
 
-_LABEL = b'"is '
-
-
 def _differences(
     result: Plan,
-    before: Mapping[Owner, Standing],
+    words: Words,
     after: Mapping[Owner, Standing],
     said: Mapping[Owner, list[str]],
     replaced: Collection[Owner],
@@ -181,20 +164,20 @@ def _differences(
     Of those `replaced` a value became another."""
     for owner, standing in after.items():
         record, steward = owner
-        old = before.get(owner)
+        old = result.before.get(owner)
         if old is None:
+            _, edges, labels = words.of[owner]
             result.opened.append((record, steward, standing))
-            result.edges_opened += edges_of(record, steward, standing.fields)
-            if _LABEL in standing.text():
-                result.labels_opened += ((text, record, steward) for text in labels_of(standing.fields))
+            result.edges_opened += edges
+            result.labels_opened += [(text, record, steward) for text in labels]
             continue
         if old.equals(standing):
             continue
         result.closed.append(owner)
         result.opened.append((record, steward, standing))
         about = None if owner in replaced else _only_added(old.fields, said[owner])
-        edges, labels = edges_of(record, steward, standing.fields, about), labels_of(standing.fields, about)
-        told = [(text, record, steward) for text in labels]
+        edges = edges_of(record, steward, standing.fields, about)
+        told = [(text, record, steward) for text in labels_of(standing.fields, about)]
         if about is not None:
             result.edges_opened += edges
             result.labels_opened += told

@@ -13,6 +13,7 @@ from graph.neo4j_cypher import FOREVER
 from graph.record import SINGLE, Record, event_span
 from graph.standing import Standing
 from graph.store import Commit
+from graph.words import Owner
 
 Run = Callable[..., list[list[Any]]]
 """Runs a statement with parameters and returns its rows."""
@@ -52,7 +53,7 @@ class Writer:
         )
         return {(record, bytes.fromhex(digest)) for record, digest in rows}
 
-    def standings(self, ids: Collection[str]) -> dict[ledger.Owner, Standing]:
+    def standings(self, ids: Collection[str]) -> dict[Owner, Standing]:
         self._look_up(ids)
         return {(id_, steward): word for id_ in ids for steward, word in self._states.get(id_, {}).items()}
 

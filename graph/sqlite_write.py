@@ -16,6 +16,7 @@ from graph.sqlite_hints import Node
 from graph.sqlite_schema import FOREVER, PROJECTED, PROJECTION
 from graph.standing import Standing
 from graph.store import Batch, Commit, LogEntry
+from graph.words import Owner
 
 _AT_ONCE = 64
 """Rows of one statement."""
@@ -77,7 +78,7 @@ class Writer:
         )
         return {said for nid, digest in rows if (said := (names[nid], digest)) in claims}
 
-    def standings(self, ids: Collection[str]) -> dict[ledger.Owner, Standing]:
+    def standings(self, ids: Collection[str]) -> dict[Owner, Standing]:
         names = self._numbers(ids)
         rows = self._connection.execute(
             "SELECT state.nid, steward.name, word.doc, word.share FROM json_each(?) AS asked"

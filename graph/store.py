@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from graph.claims import Claim, Edge, canonical_json, chain_hash
 from graph.errors import DeadlineExceeded
 from graph.standing import Standing
+from graph.words import Words
 
 SCHEMA_VERSION = 1
 BATCH = 20_000
@@ -62,7 +63,8 @@ class Commit:
 class Batch:
     """What one commit is made from. `opened` says that its load has commits already, `closes` that this is its last.
 
-    `replay` forces number and time of an existing commit (copy, rebuild)."""
+    `replay` forces number and time of an existing commit (copy, rebuild). `words` is what the claims say by themselves, where that
+    was made ahead."""
 
     claims: Sequence[Claim]
     source: str
@@ -74,6 +76,7 @@ class Batch:
     opened: bool = False
     closes: bool = False
     replay: Commit | None = None
+    words: Words | None = None
 
     @classmethod
     def of(cls, commit: Commit, claims: Sequence[Claim]) -> "Batch":

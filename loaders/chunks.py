@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from graph.claims import Claim, Evidence
+from graph.words import Words
 from loaders.report import FileReport
 
 
@@ -17,6 +18,7 @@ class Chunk:
     files: Sequence[FileReport]
     claims: list[Claim] = field(default_factory=list)
     parts: list[tuple[FileReport, int, bool]] = field(default_factory=list)
+    words: Words | None = None
 
     def add(self, report: FileReport, claims: list[Claim], last: bool = True) -> None:
         """Take in an item, or a part of one."""

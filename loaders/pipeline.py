@@ -15,6 +15,7 @@ from graph.claims import chain_hash
 from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
 from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
+from graph.words import Words
 from loaders import abreast, csv_bundle, reading
 from loaders.chunks import Chunk
 from loaders.items import Context, Item, Problem, Refused
@@ -131,7 +132,8 @@ class _Load:
     def run(self) -> LoadReport:
         """Read, apply, count."""
         self._learn_zones()
-        self.ahead.extend(islice(self.unread, 2))
+        self._read_on()
+        self._read_on()
         if not self.ahead and self.made:
             self.made.append(close_load(self.store, self.load_id, self.options.author).number)
         while self.ahead:
@@ -140,8 +142,10 @@ class _Load:
         return self._finished()
 
     def _read_on(self) -> None:
-        """Read the claims of one commit more."""
-        self.ahead.extend(islice(self.unread, 1))
+        """Read the claims of one commit more, and see what they say by themselves."""
+        for chunk in islice(self.unread, 1):
+            chunk.words = Words(chunk.claims, self.load_time)
+            self.ahead.append(chunk)
 
     def _finished(self) -> LoadReport:
         told = 0
@@ -241,6 +245,7 @@ class _Load:
             self.options.author or getpass.getuser(),
             opened=bool(self.made),
             closes=closes,
+            words=chunk.words,
         )
         applied = self.store.apply(batch, self._read_on)
         if applied.commit is not None:

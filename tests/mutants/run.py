@@ -55,7 +55,7 @@ MUTANTS = (
         "near, far = SIDES[direction]\n    step",
         "far, near = SIDES[direction]\n    step",
     ),
-    Mutant("a conflict is swallowed", "graph/ledger.py", 'verdicts[index] = "conflict"', 'verdicts[index] = "added"'),
+    Mutant("a conflict is swallowed", "graph/ledger.py", '"conflict" if index in conflicts', '"added" if index in conflicts'),
     Mutant(
         "answers come in any order",
         "graph/sqlite_store.py",
@@ -82,7 +82,7 @@ MUTANTS = (
         "if fields.get(RETRACTED):\n        return",
         "if False:\n        return",
     ),
-    Mutant("what was said before is written again", "graph/ledger.py", "if key not in said:", "if True:"),
+    Mutant("what was said before is written again", "graph/ledger.py", "told.said) not in logged]", "told.said) not in []]"),
     Mutant(
         "the digest forgets what a record said before",
         "graph/ledger.py",
