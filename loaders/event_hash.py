@@ -214,7 +214,7 @@ def _sensor_fields(told: Mapping[str, Any], order: tuple[str, ...], context: Map
 
 def _is_stray(field: str, order: tuple[str, ...], context: Mapping[str, str]) -> bool:
     """Whether a field of a sensor stands where it has no place: neither in the standard nor of another namespace."""
-    return field not in order and ":" not in field and expanded(field, context) == field
+    return field not in order and is_plain(field) and expanded(field, context) == field
 
 
 def _strays(value: Any, context: Mapping[str, str]) -> dict[str, Any]:
@@ -261,6 +261,11 @@ def _extension(name: str, value: Any, context: Mapping[str, str], depth: int) ->
         yield expanded(name, context) + "".join(_extensions(children, context, depth))
     else:
         yield f"{expanded(name, context)}={identifier(_plain(value))}"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name is of no namespace of its own: neither `prefix:name` nor `{namespace}name`."""
+    return ":" not in name and not name.startswith("{")
 
 
 def expanded(name: str, context: Mapping[str, str]) -> str:
