@@ -31,6 +31,7 @@ _REPORT = (
 )  # fmt: skip
 _NOTHING: tuple[Any, ...] = (None, [], {}, "")
 _DEEPEST = 100  # real events stay under 10; a hostile one must not exhaust the stack
+_NUMERIC = frozenset("0123456789+-.")
 _UNTOLD = frozenset(("isA", "@context"))
 _TIMES = frozenset(("time", "startTime", "endTime"))
 _VOCABULARY = frozenset(("type", "exception", "component"))
@@ -77,6 +78,8 @@ def _number(text: str) -> str:
     """What reads as a number as published hashes have it: a binary fraction, no zeros that say nothing; other text as it is.
 
     So XML, where all is text, and JSON come to the same."""
+    if text[:1] not in _NUMERIC:
+        return text
     try:
         value = float(text)
     except ValueError:
