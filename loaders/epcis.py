@@ -13,16 +13,17 @@ from typing import Any
 import orjson
 
 from graph import naming, times
-from graph.claims import RETRACTED, TIMELESS, Claim, Evidence
+from graph.claims import RETRACTED, TIMELESS, Claim, Evidence, canonical_json, relation_fields
 from graph.errors import TraceError, UnreadableSource
 from graph.identifiers import Identifier, keyed_id, lenient
-from loaders import epcis_alike
+from loaders import epcis_alike, epcis_sensors
 from loaders.epcis_check import EVENTS, problems_of
 from loaders.epcis_words import ARRIVALS, DEPARTURES, ILMD, local_word
 from loaders.event_hash import event_hash, identifier
 from loaders.items import Context, Draft, Item, Problem, Refused
 
 MOST_BYTES = 256 * 2**20
+_MOST_PAIRS = 100_000
 _IN_PART = frozenset(("TransactionEvent", "AssociationEvent"))
 _CONTAINERS = frozenset(("sscc", "grai", "giai"))
 _CONTAINER_URNS = tuple(f"urn:epc:id:{scheme}:" for scheme in sorted(_CONTAINERS))
@@ -197,7 +198,7 @@ class _Event:
             recorded = times.span(times.canonical(error["declarationTime"]))[1]
         event_id = event.get("eventID")
         evidence = Evidence(self.at, event_id if isinstance(event_id, str) else None, self.hash)
-        return [draft.claim(evidence, recorded), *self._object_claims()]
+        return [draft.claim(evidence, recorded), *self._object_claims(), *self._observations(draft, recorded)]
 
     def _identifiers(self) -> list[Identifier]:
         event = self.event
@@ -317,6 +318,23 @@ class _Event:
                 values = _ilmd_values(epcis_alike.named(ilmd, self.prefixes))
                 if values:
                     yield Claim(self.source.steward, record, values, evidence, self.recorded, {record: name})
+
+    def _observations(self, event: Draft, recorded: int) -> Iterator[Claim]:
+        """What sensors reported about the event's objects; where it names none, about its place, else about itself.
+
+        Many readings of many objects are about the event, which names these: all pairs would have no end."""
+        readings = list(epcis_sensors.readings(event.fields.get(".x:sensorElementList"), self.time))
+        about: dict[str, str | None] = {record: name for record, (_, name) in self.objects.items()}
+        if not about or len(about) * len(readings) > _MOST_PAIRS:
+            place = event.record if about else event.fields.get("AT", event.record)
+            about = {place: event.names[place]}
+        for fields in readings:
+            record = keyed_id("observation", f"{self.hash}\n{canonical_json(fields).decode()}")
+            if RETRACTED in event.fields:
+                fields[RETRACTED] = event.fields[RETRACTED]
+            for other in about:
+                fields.update(relation_fields("ABOUT", record, other)[1])
+            yield Claim(self.source.steward, record, fields, Evidence(self.at), recorded, {record: None, **about})
 
     def _ilmd_objects(self) -> set[str]:
         names = (
