@@ -24,6 +24,7 @@ from loaders.items import Context, Draft, Item, Problem, Refused
 
 MOST_BYTES = 256 * 2**20
 _MOST_PAIRS = 100_000
+_MOST_TOLD = 100  # problems of one event
 _IN_PART = frozenset(("TransactionEvent", "AssociationEvent"))
 _CONTAINERS = frozenset(("sscc", "grai", "giai"))
 _CONTAINER_URNS = tuple(f"urn:epc:id:{scheme}:" for scheme in sorted(_CONTAINERS))
@@ -155,7 +156,7 @@ def sender(text: Any) -> str | None:
 
 def item(source: Source, at: str, event: Any, faults: Iterable[Problem] = ()) -> Item | Refused:
     """What one event claims, or why it is refused: for what `problems_of` finds, and for `faults` of its syntax."""
-    problems = (*problems_of(event), *faults)
+    problems = (*problems_of(event), *faults)[:_MOST_TOLD]
     if problems:
         return Refused(at, problems, event)
     prefixes = {**source.prefixes, **_prefixes(event)}

@@ -30,6 +30,7 @@ _NUMBERS = ("value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "p
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _REPEATED = frozenset(("certificationInfo", "set", "unset"))
+_MOST_ATTRIBUTES = 200
 _DEEPEST = 100  # deeper than an event may be: what is cut off here was refused anyway
 
 _Told = dict[str, Any]
@@ -85,7 +86,7 @@ class _Reader:
                 _add(told, self._name(child), self._extension(child))
             else:
                 self._put(told, name, self._fields.get(name, self._plain)(name, child))
-        for name, value in _attributes(element):
+        for name, value in self._attributes(element):
             if name.startswith("{"):
                 _add(told, name, value)
         return told
@@ -152,7 +153,7 @@ class _Reader:
                 self._put(told, "id", own_text(child))
             else:
                 _add(told, self._name(child), self._extension(child))
-        for attribute, value in _attributes(element):
+        for attribute, value in self._attributes(element):
             _add(told, attribute, value)
         if text := own_text(element):
             self._wrong(name, text, "UNEXPECTED", "text where elements are expected", "put it into an element")
@@ -196,7 +197,7 @@ class _Reader:
 
     def _sensor_fields(self, element: _Element) -> _Told:
         told: _Told = {}
-        for name, text in _attributes(element):
+        for name, text in self._attributes(element):
             if name in _NUMBERS:
                 told[name] = _number(text)
             elif name == "booleanValue":
@@ -212,7 +213,7 @@ class _Reader:
     def _extension(self, element: _Element, depth: int = 0) -> Any:
         """A text, or an object of attributes and children; text beside these is its `@value`."""
         told: _Told = {}
-        for name, value in _attributes(element):
+        for name, value in self._attributes(element):
             _add(told, name, value)
         if depth < _DEEPEST:
             for child in _elements(element):
@@ -232,12 +233,14 @@ class _Reader:
             return f"{prefix}:{local}"
         return tag
 
-
-def _attributes(element: _Element) -> Iterator[tuple[str, str]]:
-    """Names, as `{namespace}name`, and values, without what only guides a reader of XML."""
-    for name, value in element.attrib.items():
-        if parts(str(name))[0] != _INSTANCE:
-            yield str(name), str(value).strip()
+    def _attributes(self, element: _Element) -> Iterator[tuple[str, str]]:
+        """Names, as `{namespace}name`, and values, without what only guides a reader of XML."""
+        if len(element.attrib) > _MOST_ATTRIBUTES:  # each is looked up among all of them
+            self._wrong(self._name(element), "", "TOO_LONG", f"an element may have {_MOST_ATTRIBUTES} attributes", "use elements")
+            return
+        for name, value in element.attrib.items():
+            if parts(str(name))[0] != _INSTANCE:
+                yield str(name), str(value).strip()
 
 
 def _elements(element: _Element) -> Iterator[_Element]:

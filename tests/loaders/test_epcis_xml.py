@@ -431,6 +431,17 @@ def test_nesting_without_end_is_refused(found: Callable[[str], Found]) -> None:
     assert refusal(found(bottomless))[2] in ("TOO_DEEP", "UNREADABLE_SOURCE")
 
 
+def test_of_a_wrong_event_a_hundred_problems_are_told(found: Callable[[str], Found]) -> None:
+    [item] = found(document(EVENT.replace("<epcList>", "<epcList>" + "<epcs/>" * 1_000)))
+    assert isinstance(item, Refused)
+    assert len(item.problems) == 100
+
+
+def test_attributes_without_end_are_refused(found: Callable[[str], Found]) -> None:
+    many = " ".join(f'a{number}="1"' for number in range(100_000))
+    assert refusal(found(document(EVENT.replace("<ex:note>", f"<ex:note {many}>"))))[1:3] == ("ex:note", "TOO_LONG")
+
+
 MEASURE = """
 import resource, sys
 from pathlib import Path
