@@ -34,7 +34,7 @@ def template(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]
 
 
 def load(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders: CSV or Parquet bundle, EPCIS 2.0 JSON-LD.")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders: CSV or Parquet bundle, EPCIS JSON or XML.")] = None,
     graph: Graph = None,
     steward: Annotated[str | None, typer.Option(metavar="ORG", help="Who says so, whatever the data says.")] = None,
     author: Annotated[str | None, typer.Option(help="Who loads. [env VEINTRACE_AUTHOR]")] = None,

@@ -1,11 +1,11 @@
-"""EPCIS 2.0 in JSON-LD: documents, query documents, bare events and arrays of events, to claims.
+"""EPCIS events to claims, and the reader of EPCIS 2.0 in JSON-LD: documents, query documents, bare events, arrays of events.
 
 Each event is one item. Its claim stands under the CBV event hash, with a transformationID or (for shipping and
 receiving) a despatch advice as further keys. What an event says of an object stays with the event; of the object itself
 it claims only the kind and the master data of `ilmd`. Contexts are read for prefixes and never fetched.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,27 @@ from typing import Any
 import orjson
 
 from graph import naming, times
-from graph.claims import RETRACTED, TIMELESS, Claim, Evidence
+from graph.claims import RETRACTED, TIMELESS, Claim, Evidence, canonical_json, relation_fields
 from graph.errors import TraceError, UnreadableSource
 from graph.identifiers import Identifier, keyed_id, lenient
+from loaders import epcis_alike, epcis_sensors
 from loaders.epcis_check import EVENTS, problems_of
 from loaders.epcis_words import ARRIVALS, DEPARTURES, ILMD, local_word
 from loaders.event_hash import event_hash, identifier
 from loaders.items import Context, Draft, Item, Problem, Refused
 
 MOST_BYTES = 256 * 2**20
+_MOST_PAIRS = 100_000
+_MOST_TOLD = 100  # problems of one event
 _IN_PART = frozenset(("TransactionEvent", "AssociationEvent"))
 _CONTAINERS = frozenset(("sscc", "grai", "giai"))
 _CONTAINER_URNS = tuple(f"urn:epc:id:{scheme}:" for scheme in sorted(_CONTAINERS))
 _PERSONS = ("https://id.gs1.org/8017/", "https://id.gs1.org/8018/")  # GSRN of a provider, of a recipient
 _STANDARD = frozenset(
     [
+        "certificationInfo",
+        "persistentDisposition",
+        "sensorElementList",
         "type",
         "@context",
         "eventID",
@@ -59,8 +65,8 @@ _STANDARD = frozenset(
 
 
 @dataclass(frozen=True)
-class _Source:
-    """What holds for all events of one file."""
+class Source:
+    """What holds for all events of one file; `prefixes` are its namespaces by prefix."""
 
     path: Path
     context: Context
@@ -74,10 +80,10 @@ def read(path: Path, context: Context) -> Iterator[Item | Refused]:
     events, pointer, header = _events(path, document)
     prefixes = _prefixes(header)
     steward = context.steward if context.forced else _sender(header) or context.steward
-    source = _Source(path, context, prefixes, steward)
+    source = Source(path, context, prefixes, steward)
     for index, event in enumerate(events):
         at = f"{pointer}/{index}" if index >= 0 and pointer is not None else ""
-        yield _item(source, at, event)
+        yield item(source, at, event)
 
 
 def _parsed(path: Path) -> Any:
@@ -135,7 +141,11 @@ def _sender(head: Mapping[str, Any]) -> str | None:
     inner = head.get("epcisHeader")
     if header is None and isinstance(inner, dict):
         header = inner.get("sender") or inner.get("sbdh:sender")
-    text = header.get("identifier") if isinstance(header, dict) else header
+    return sender(header.get("identifier") if isinstance(header, dict) else header)
+
+
+def sender(text: Any) -> str | None:
+    """The steward that a document's sender is; None where it names no organisation."""
     if not isinstance(text, str) or not text.strip():
         return None
     try:
@@ -144,10 +154,11 @@ def _sender(head: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _item(source: _Source, at: str, event: Any) -> Item | Refused:
-    problems = problems_of(event)
+def item(source: Source, at: str, event: Any, faults: Iterable[Problem] = ()) -> Item | Refused:
+    """What one event claims, or why it is refused: for what `problems_of` finds, and for `faults` of its syntax."""
+    problems = (*problems_of(event), *faults)[:_MOST_TOLD]
     if problems:
-        return Refused(at, tuple(problems), event)
+        return Refused(at, problems, event)
     prefixes = {**source.prefixes, **_prefixes(event)}
     try:
         claims = _Event(source, at, event, prefixes).claims()
@@ -156,7 +167,7 @@ def _item(source: _Source, at: str, event: Any) -> Item | Refused:
         reason = told.get("reason", error.message)
         return Refused(at, (Problem("", str(told.get("value", "")), error.code, reason, told.get("repair", "mend it")),), event)
     except ValueError as error:
-        return Refused(at, (Problem("", "", "INVALID_VALUE", str(error), "write the value as EPCIS 2.0 says"),), event)
+        return Refused(at, (Problem("", "", "INVALID_VALUE", str(error), "write the value as EPCIS says"),), event)
     note = (f"{event['type']} kept in part: as a step on its objects",) if event["type"] in _IN_PART else ()
     return Item(at, claims, note)
 
@@ -164,12 +175,12 @@ def _item(source: _Source, at: str, event: Any) -> Item | Refused:
 class _Event:
     """One event on its way to claims."""
 
-    def __init__(self, source: _Source, at: str, event: Mapping[str, Any], prefixes: Mapping[str, str]) -> None:
-        self.source, self.at, self.event = source, at, event
+    def __init__(self, source: Source, at: str, event: Mapping[str, Any], prefixes: Mapping[str, str]) -> None:
+        self.source, self.at, self.event, self.prefixes = source, at, event, prefixes
         self.hash, _ = event_hash(event, prefixes, source.context.ignore)
         self.bizstep = local_word(str(event.get("bizStep", "")))
         self.kind = "Handoff" if self.bizstep in DEPARTURES | ARRIVALS else "Step"
-        self.time = times.canonical(event["eventTime"])
+        self.time = epcis_alike.event_time(event["eventTime"], event["eventTimeZoneOffset"])
         self.recorded = times.span(times.canonical(event.get("recordTime") or event["eventTime"]))[1]
         self.objects: dict[str, tuple[str, str | None]] = {}
 
@@ -188,7 +199,7 @@ class _Event:
             recorded = times.span(times.canonical(error["declarationTime"]))[1]
         event_id = event.get("eventID")
         evidence = Evidence(self.at, event_id if isinstance(event_id, str) else None, self.hash)
-        return [draft.claim(evidence, recorded), *self._object_claims()]
+        return [draft.claim(evidence, recorded), *self._object_claims(), *self._observations(draft, recorded)]
 
     def _identifiers(self) -> list[Identifier]:
         event = self.event
@@ -214,12 +225,16 @@ class _Event:
             draft.value(DEPARTURES[self.bizstep], self.time)
         else:
             draft.value(ARRIVALS[self.bizstep], self.time)
-        for name, value in event.items():
-            if name not in _STANDARD:
-                draft.value(f"x:{name}", value)
+        for name in ("certificationInfo", "persistentDisposition"):
+            draft.value(f"x:{name}", event.get(name))
+        draft.value("x:sensorElementList", epcis_alike.sensors(event.get("sensorElementList"), self.prefixes))
+        extensions = {name: value for name, value in event.items() if name not in _STANDARD}
+        for name, value in epcis_alike.named(extensions, self.prefixes).items():
+            draft.value(f"x:{name}", value)
         transactions = event.get("bizTransactionList")
         if transactions:
-            draft.value("x:bizTransactionList", transactions)
+            types = ({"type": local_word(str(told["type"]))} if "type" in told else {} for told in transactions)
+            draft.value("x:bizTransactionList", [{**told, **type_} for told, type_ in zip(transactions, types, strict=True)])
 
     def _parties(self, draft: Draft) -> None:
         event = self.event
@@ -301,9 +316,26 @@ class _Event:
                 fields[f"is {label}"] = True
             yield Claim(self.source.steward, record, fields, evidence, TIMELESS, {record: name})
             if record in outputs:
-                values = _ilmd_values(ilmd)
+                values = _ilmd_values(epcis_alike.named(ilmd, self.prefixes))
                 if values:
                     yield Claim(self.source.steward, record, values, evidence, self.recorded, {record: name})
+
+    def _observations(self, event: Draft, recorded: int) -> Iterator[Claim]:
+        """What sensors reported about the event's objects; where it names none, about its place, else about itself.
+
+        Many readings of many objects are about the event, which names these: all pairs would have no end."""
+        readings = list(epcis_sensors.readings(event.fields.get(".x:sensorElementList"), self.time))
+        about: dict[str, str | None] = {record: name for record, (_, name) in self.objects.items()}
+        if not about or len(about) * len(readings) > _MOST_PAIRS:
+            place = event.record if about else event.fields.get("AT", event.record)
+            about = {place: event.names[place]}
+        for fields in readings:
+            record = keyed_id("observation", f"{self.hash}\n{canonical_json(fields).decode()}")
+            if RETRACTED in event.fields:
+                fields[RETRACTED] = event.fields[RETRACTED]
+            for other in about:
+                fields.update(relation_fields("ABOUT", record, other)[1])
+            yield Claim(self.source.steward, record, fields, Evidence(self.at), recorded, {record: None, **about})
 
     def _ilmd_objects(self) -> set[str]:
         names = (
@@ -331,9 +363,9 @@ def _ilmd_values(ilmd: Mapping[str, Any]) -> dict[str, Any]:
     """Master data of an instance or lot: fields of ours by their CBV names, the rest kept under its own name."""
     values: dict[str, Any] = {}
     for name, value in ilmd.items():
-        if name in ("@context", "type"):
+        if name == "type":
             continue
-        field = ILMD.get(name.rpartition(":")[2])
+        field = ILMD.get(epcis_alike.local_name(name))
         if field == "expires_at" and isinstance(value, str):
             try:
                 values[".expires_at"] = times.canonical(value)

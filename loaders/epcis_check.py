@@ -18,7 +18,7 @@ _LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 _QUANTITIES = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 _TYPED = {"bizTransactionList": "bizTransaction", "sourceList": "source", "destinationList": "destination"}
 _OFFSET = re.compile(r"[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00)\Z")
-_BIZSTEPS = frozenset(
+BIZSTEPS = frozenset(
     [
         "accepting",
         "arriving",
@@ -63,7 +63,7 @@ _BIZSTEPS = frozenset(
         "void_shipping",
     ]
 )
-_DISPOSITIONS = frozenset(
+DISPOSITIONS = frozenset(
     [
         "active",
         "available",
@@ -256,7 +256,7 @@ def _quantity(field: str, value: Any) -> Iterator[Problem]:
 
 
 def _words(event: Mapping[str, Any]) -> Iterator[Problem]:
-    for field, known in (("bizStep", _BIZSTEPS), ("disposition", _DISPOSITIONS)):
+    for field, known in (("bizStep", BIZSTEPS), ("disposition", DISPOSITIONS)):
         value = event.get(field)
         if value is None:
             continue

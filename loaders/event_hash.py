@@ -5,6 +5,7 @@ Source: GS1 Core Business Vocabulary 2.0 section 8.9 and the algorithm descripti
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ _VOC = "https://gs1.org/voc/"
 _URN = re.compile(r"urn:epcglobal:cbv:(bizstep|disp|btt|sdt|er):(.+)\Z")
 _WORDS = {"bizstep": "BizStep-", "disp": "Disp-", "btt": "BTT-", "sdt": "SDT-", "er": "ER-"}
 _STAMP = re.compile(r"(.{19})(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)\Z")
-_PREFIXES = {"gs1": _VOC, "epcis": "https://ref.gs1.org/epcis/", "cbv": _CBV, "cbvmda": "urn:epcglobal:cbv:mda:",
+_PREFIXES = {"gs1": _VOC, "epcis": "https://ref.gs1.org/epcis/", "cbv": _CBV, "cbvmda": "urn:epcglobal:cbv:mda",
              "rdfs": "http://www.w3.org/2000/01/rdf-schema#", "xsd": "http://www.w3.org/2001/XMLSchema#"}  # fmt: skip
 _IGNORED = frozenset(("@context", "eventID", "recordTime", "errorDeclaration", "isA", "rdfs:comment", "eventType"))
 _METADATA = ("time", "startTime", "endTime", "deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules")
@@ -28,7 +29,10 @@ _REPORT = (
     "chemicalSubstance", "value", "component", "stringValue", "booleanValue", "hexBinaryValue", "uriValue", "minValue",
     "maxValue", "meanValue", "sDev", "percRank", "percValue", "uom", "coordinateReferenceSystem",
 )  # fmt: skip
+_NOTHING: tuple[Any, ...] = (None, [], {}, "")
 _DEEPEST = 100  # real events stay under 10; a hostile one must not exhaust the stack
+_NUMERIC = frozenset("0123456789+-.")
+_UNTOLD = frozenset(("isA", "@context"))
 _TIMES = frozenset(("time", "startTime", "endTime"))
 _VOCABULARY = frozenset(("type", "exception", "component"))
 
@@ -47,11 +51,14 @@ def prehash(event: Mapping[str, Any], context: Mapping[str, str], ignore: Collec
     parts = [f"eventType={event.get('type')}"]
     for name, part in _PARTS:
         value = event.get(name)
-        if value not in (None, [], {}, "") and name not in ignore:
+        if value not in _NOTHING and name not in ignore:
             parts.append(part(name, value, context))
+    last = [part(name, event[name], context) for name, part in _LAST if name not in ignore and event.get(name) not in _NOTHING]
+    if "sensorElementList" not in ignore:
+        last += _extensions(_strays(event.get("sensorElementList"), context), context)
     skip = _IGNORED | _NAMES | set(ignore)
-    parts += _extensions({name: value for name, value in event.items() if name not in skip}, context)
-    return "".join(parts)
+    last += _extensions({name: value for name, value in event.items() if name not in skip}, context)
+    return "".join([*parts, *sorted(last)])
 
 
 # -- values
@@ -61,11 +68,25 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        text = format(Decimal(repr(value)), "f")
-        return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+        return _number(repr(value))
     if isinstance(value, str):
-        return value.strip()
+        return _number(value.strip())
     raise ValueError(f"{value!r} is no plain value")
+
+
+def _number(text: str) -> str:
+    """What reads as a number as published hashes have it: a binary fraction, no zeros that say nothing; other text as it is.
+
+    So XML, where all is text, and JSON come to the same."""
+    if text[:1] not in _NUMERIC:
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(value):
+        return text
+    return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
 
 
 @lru_cache(maxsize=65_536)
@@ -185,12 +206,34 @@ def _sensor_fields(told: Mapping[str, Any], order: tuple[str, ...], context: Map
         if field in _TIMES:
             value = instant(value)
         elif field in _VOCABULARY:
-            value = value if re.match(r"https?:|urn:", value) else _VOC + value.removeprefix("gs1:")
+            value = word("", value) if ":" in value else _VOC + value
         elif not isinstance(told[field], bool | int | float):
             value = identifier(value)
         parts.append(f"{field}={value}")
-    rest = {field: value for field, value in told.items() if field not in order and field not in ("isA", "@context")}
+    known = (*order, *_UNTOLD)
+    rest = {field: value for field, value in told.items() if field not in known and not _is_stray(field, order, context)}
     return "".join(parts) + "".join(_extensions(rest, context))
+
+
+def _is_stray(field: str, order: tuple[str, ...], context: Mapping[str, str]) -> bool:
+    """Whether a field of a sensor stands where it has no place: neither in the standard nor of another namespace."""
+    return field not in order and is_plain(field) and expanded(field, context) == field
+
+
+def _strays(value: Any, context: Mapping[str, str]) -> dict[str, Any]:
+    """The stray fields of all sensors, in the places where they stand."""
+    elements = []
+    for element in _list(value or []):
+        told = _dict(element)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name, order in (("sensorMetadata", _METADATA), ("sensorReport", _REPORT)):
+            for fields in map(_dict, _list(told.get(name) or [])):
+                strays = {field: v for field, v in fields.items() if _is_stray(field, order, context) and field not in _UNTOLD}
+                if strays:
+                    found.setdefault(name, []).append(strays)
+        if found:
+            elements.append(found)
+    return {"sensorElementList": {"sensorElement": elements}} if elements else {}
 
 
 def _as_ilmd(name: str, value: Any, context: Mapping[str, str]) -> str:
@@ -221,6 +264,11 @@ def _extension(name: str, value: Any, context: Mapping[str, str], depth: int) ->
         yield expanded(name, context) + "".join(_extensions(children, context, depth))
     else:
         yield f"{expanded(name, context)}={identifier(_plain(value))}"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name is of no namespace of its own: neither `prefix:name` nor `{namespace}name`."""
+    return ":" not in name and not name.startswith("{")
 
 
 def expanded(name: str, context: Mapping[str, str]) -> str:
@@ -262,10 +310,13 @@ _PARTS: tuple[tuple[str, _Part], ...] = (
     ("persistentDisposition", _as_dispositions),
     ("readPoint", _as_place),
     ("bizLocation", _as_place),
+    ("sensorElementList", _as_sensors),
+)
+_LAST: tuple[tuple[str, _Part], ...] = (
     ("bizTransactionList", _as_typed("bizTransaction", "BTT-")),
     ("destinationList", _as_typed("destination", "SDT-")),
     ("sourceList", _as_typed("source", "SDT-")),
-    ("sensorElementList", _as_sensors),
     ("ilmd", _as_ilmd),
 )
-_NAMES = frozenset(name for name, _ in _PARTS) | {"type"}
+"""Published hashes are of texts in which these are sorted among the extensions."""
+_NAMES = frozenset(name for name, _ in (*_PARTS, *_LAST)) | {"type"}

@@ -29,6 +29,13 @@ class Item(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class XmlEvent(NamedTuple):
+    """The text of an element that was refused, and the head of a document in which it can be loaded again."""
+
+    head: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """One source item that was not: nothing of it is kept but `raw`, its text or JSON value, for the quarantine."""

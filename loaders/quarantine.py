@@ -3,16 +3,19 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from loaders import csv_bundle
 from loaders.csv_rows import UNREAD
-from loaders.items import Problem, Refused
+from loaders.items import Problem, Refused, XmlEvent
 
 NOTES = (UNREAD, "_at", "_field", "_reason", "_repair")
 """Columns added to refused rows. The loader ignores all but the first, which must be emptied before a row is read."""
+
+_TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 
 
 class Quarantine:
@@ -26,6 +29,7 @@ class Quarantine:
         self._file: TextIO | None = None
         self._rows: csv.DictWriter[str] | None = None
         self._events: list[dict[str, Any]] = []
+        self._elements = 0
 
     def __enter__(self) -> "Quarantine":
         return self
@@ -36,6 +40,8 @@ class Quarantine:
                 self._file.write('\n]}, "veintrace:refused": ')
                 json.dump(self._events, self._file, ensure_ascii=False, indent=1)
                 self._file.write("}\n")
+            if self._elements:
+                self._file.write("</EventList></EPCISBody>\n</epcis:EPCISDocument>\n")
             self._file.close()
 
     def add(self, item: Refused) -> None:
@@ -48,6 +54,8 @@ class Quarantine:
             self._file = self.path.open("w", encoding="utf-8", newline="")
         if csv_bundle.kind_of(self._source):
             self._add_row(item, self._file)
+        elif isinstance(item.raw, XmlEvent):
+            self._add_element(item, item.raw, self._file)
         else:
             self._add_event(item, self._file)
 
@@ -80,6 +88,15 @@ class Quarantine:
         file.write(json.dumps(item.raw, ensure_ascii=False))
         problems = [{"field": p.field, "reason": p.reason, "repair": p.repair} for p in item.problems]
         self._events.append({"event": len(self._events), "was_at": item.at, "problems": problems})
+
+    def _add_element(self, item: Refused, raw: XmlEvent, file: TextIO) -> None:
+        """Elements go into a document of their version as they were, each behind a comment that says what is wrong with it."""
+        if not self._elements:
+            file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n{raw.head}<EPCISBody><EventList>\n')
+        self._elements += 1
+        told = f"was at {item.at}" + "".join(f"\n  {p.field or 'event'}: {p.reason}; {p.repair}" for p in item.problems)
+        file.write(f"<!-- {_TWO_HYPHENS.sub('- ', told)} -->\n")
+        file.write(f"{raw.text}\n")
 
     def _opening(self) -> str:
         """The head of an EPCIS document with the contexts of the original."""

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from graph.claims import Evidence, from_bodies
 from graph.errors import TraceError, UnreadableSource
-from loaders import abreast, csv_bundle, epcis
+from loaders import abreast, csv_bundle, epcis, epcis_xml
 from loaders.items import Context, Item, Problem, Refused
 from loaders.sources import Source
 
@@ -32,6 +32,7 @@ _AHEAD = 100
 _PIPE = 2**20
 """Bytes that may lie between the two processes, where the system lets us say: a message takes few turns of the listening
 thread, which must wait for each while the other thread computes."""
+_READERS = {"epcis": epcis.read, "epcis-xml": epcis_xml.read}
 
 
 def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item | Refused]]:
@@ -41,9 +42,8 @@ def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item 
 
 def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
     """All items of a file in order; one that cannot be read (any further) is one refusal more."""
-    reader = epcis.read if source.format == "epcis" else csv_bundle.read
     try:
-        yield from reader(source.path, context)
+        yield from _READERS.get(source.format, csv_bundle.read)(source.path, context)
     except UnreadableSource as error:
         yield Refused(error.at, (Problem("", "", error.code, error.reason, error.repair),))
     except OSError as error:

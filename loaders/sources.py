@@ -9,12 +9,12 @@ from graph.errors import UsageError
 from graph.model import MODELS, RELATIONS
 from loaders import csv_bundle
 
-_EPCIS = frozenset((".json", ".jsonld"))
+_EPCIS = {".json": "epcis", ".jsonld": "epcis", ".xml": "epcis-xml"}
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 NAME_IT = (
     "name a CSV or Parquet file after its kind or relation ("
     + ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
-    + "), or give .json, .jsonld"
+    + "), or give .json, .jsonld or .xml"
 )
 """How to name a file that can be loaded."""
 
@@ -64,9 +64,11 @@ def _below(folder: Path, apart: Path | None) -> list[Path]:
 
 
 def format_of(path: Path) -> str | None:
-    """`csv`, `parquet` or `epcis` by a file's name; None for any other."""
-    if path.suffix.lower() in _EPCIS:
-        return "epcis"
+    """`csv`, `parquet`, `epcis` or `epcis-xml` by a file's name; None for any other.
+
+    Whether JSON or XML is EPCIS at all is for its reader to say, of a file named as of one below a folder."""
+    if found := _EPCIS.get(path.suffix.lower()):
+        return found
     return path.suffix.lower()[1:] if csv_bundle.kind_of(path) else None
 
 

@@ -102,6 +102,7 @@ def test_a_time_that_cannot_be_placed_is_a_value_error(text: str) -> None:
         {"bizStep": "cbv:BizStep-shipping"},
         {"quantityList": [{"uom": "KGM", "quantity": 3, "epcClass": "https://id.gs1.org/01/04054739999148/10/20160711"}]},
         {"example:bag": {"example:size": [1, 2], "example:colour": " red "}},
+        {"example:bag": {"example:size": ["1.0", "02"], "example:colour": "red"}},
         {"disposition": None, "ilmd": {}},
     ],
 )
@@ -133,6 +134,44 @@ def test_a_prefix_is_hashed_by_its_namespace_not_its_letters() -> None:
 def test_an_ignored_field_takes_no_part() -> None:
     bare = {name: value for name, value in EVENT.items() if name != "example:bag"}
     assert prehash(EVENT, CONTEXT, ["example:bag"]) == prehash(bare, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"type": "Temperature"}, "type=https://gs1.org/voc/Temperature"),
+        ({"type": "gs1:Temperature"}, "type=https://gs1.org/voc/Temperature"),
+        ({"type": "example:Redness"}, "type=example:Redness"),
+        ({"component": "cbv:Comp-easting"}, "component=https://ref.gs1.org/cbv/Comp-easting"),
+        ({"stringValue": "111100001111000011110000"}, "stringValue=111100001111000003641344"),
+        ({"value": 1e-7}, "value=0.0000001"),
+    ],
+)
+def test_what_a_sensor_reports_is_hashed_as_published(told: dict[str, Any], text: str) -> None:
+    event = {**EVENT, "sensorElementList": [{"sensorReport": [told]}]}
+    assert f"sensorElementListsensorElementsensorReport{text}" in prehash(event, CONTEXT)
+
+
+def test_lists_that_may_be_extended_and_fields_out_of_place_are_sorted_among_the_extensions() -> None:
+    event = {
+        **EVENT,
+        "ilmd": {"example:lot": "L"},
+        "sourceList": [{"type": "location", "source": "urn:x:1"}],
+        "bizTransactionList": [{"bizTransaction": "urn:x:2"}],
+        "sensorElementList": [{"sensorReport": [{"value": 1, "bizRules": "urn:x:3"}]}],
+    }
+    order = [
+        "sensorElementListsensorElementsensorReportvalue=1",
+        "bizTransactionList",
+        "ilmd",
+        "sensorElementListsensorElementsensorReportbizRules=urn:x:3",
+        "sourceList",
+        "{https://ns.example.com/}bag",
+    ]
+    text = prehash(event, CONTEXT)
+    places = [text.find(part) for part in order]
+    assert -1 not in places
+    assert places == sorted(places)
 
 
 JSON = st.recursive(

@@ -40,6 +40,8 @@ def mixed(folder: Path) -> list[Path]:
     (folder / "no.material.csv").write_text("", encoding="utf-8")
     events = '[{"type": "ObjectEvent", "eventTime": "2024-05-01T10:00:00Z"}, {"type": "NoEvent"}]'
     (folder / "events.json").write_text(events, encoding="utf-8")
+    elements = "<extension><ObjectEvent><action>ADD</action></ObjectEvent><NoEvent/>"
+    (folder / "events.xml").write_text(elements, encoding="utf-8")
     return [folder, FAULTS, JOURNEY]
 
 

@@ -1,0 +1,99 @@
+"""One form for what an event says, whichever syntax, prefixes and spelling it came in.
+
+Two systems that export one event give it one hash; what is kept of it must be one too, or the later would seem to change it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from graph import times
+from loaders.event_hash import expanded, identifier, instant, is_plain
+
+_STANDARD = {
+    "{urn:epcglobal:cbv:mda}": "cbvmda:",
+    "{urn:epcglobal:cbv:mda:}": "cbvmda:",
+    "{https://gs1.org/voc/}": "gs1:",
+    "{https://ref.gs1.org/cbv/}": "cbv:",
+    "{https://ref.gs1.org/epcis/}": "epcis:",
+}
+"""Namespaces of GS1, which keep their usual prefix."""
+_TIMES = frozenset(("time", "startTime", "endTime"))
+_WORDS = frozenset(("type", "exception", "component"))
+
+
+def name(text: str, prefixes: Mapping[str, str]) -> str:
+    """An extension's name by its namespace, `{namespace}local`; GS1's own as `cbvmda:local`."""
+    full = expanded(text, prefixes)
+    namespace, brace, local = full.rpartition("}")
+    return _STANDARD.get(namespace + brace, namespace + brace) + local
+
+
+def local_name(text: str) -> str:
+    """What is left of a name without its prefix or namespace."""
+    return text.rpartition("}")[2].rpartition(":")[2]
+
+
+def named(value: Any, prefixes: Mapping[str, str]) -> Any:
+    """A value with all names in it by their namespaces."""
+    if isinstance(value, list):
+        return [named(item, prefixes) for item in value]
+    if isinstance(value, dict):
+        return gathered((name(key, prefixes), named(inner, prefixes)) for key, inner in value.items() if key != "@context")
+    return value
+
+
+def gathered(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of these members; what is told several times under one name is a list."""
+    told: dict[str, Any] = {}
+    for key, value in members:
+        if key not in told:
+            told[key] = value
+        else:
+            before, more = (item if isinstance(item, list) else [item] for item in (told[key], value))
+            told[key] = [*before, *more]
+    return told
+
+
+def sensors(elements: Any, prefixes: Mapping[str, str]) -> Any:
+    """A `sensorElementList` in one form: times in UTC, numbers without zeros that say nothing, GS1 keys as Digital Links."""
+    if not isinstance(elements, list):
+        return named(elements, prefixes)
+    return [
+        gathered((name(key, prefixes), _part(key, value, prefixes)) for key, value in element.items() if key not in ("isA", "type"))
+        for element in elements
+    ]
+
+
+def _part(key: str, value: Any, prefixes: Mapping[str, str]) -> Any:
+    if key == "sensorMetadata" and isinstance(value, dict):
+        return gathered(_fields(value, prefixes))
+    if key == "sensorReport" and isinstance(value, list):
+        return [gathered(_fields(report, prefixes)) if isinstance(report, dict) else report for report in value]
+    return named(value, prefixes)
+
+
+def _fields(told: Mapping[str, Any], prefixes: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for key, value in told.items():
+        if not is_plain(key) or not isinstance(value, str | float):
+            yield name(key, prefixes), named(value, prefixes)
+        elif isinstance(value, float):
+            yield key, int(value) if value.is_integer() and abs(value) < 2**53 else value
+        elif key in _TIMES:
+            yield key, instant(value)
+        else:
+            yield key, value.strip() if key in _WORDS else identifier(value)
+
+
+def event_time(stamp: str, offset: str) -> str:
+    """The canonical text of an event's time at the offset of its place, in which its time stamp need not be written."""
+    text = times.canonical(stamp)
+    sign = -1 if offset[0] == "-" else 1
+    zone = timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6])))
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() == zone.utcoffset(None):
+        return text
+    try:
+        return times.canonical(moment.astimezone(zone).isoformat())
+    except OverflowError:
+        return text

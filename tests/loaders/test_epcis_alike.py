@@ -1,0 +1,107 @@
+"""What two systems export of one event is one, whatever prefixes, offsets and spelling they use."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.sqlite_store import SqliteStore
+from loaders.epcis import read
+from loaders.epcis_alike import event_time, local_name, name, named, sensors
+from loaders.items import Context, Item
+from loaders.pipeline import LoadReport
+
+Landed = Callable[..., LoadReport]
+EVENT = {
+    "type": "ObjectEvent",
+    "eventTime": "2024-05-01T10:00:00.000Z",
+    "eventTimeZoneOffset": "+02:00",
+    "epcList": ["urn:epc:id:sgtin:4012345.012345.12"],
+    "action": "ADD",
+    "bizStep": "commissioning",
+    "ex:bag": [{"ex:colour": "red"}],
+    "ilmd": {"ex:batch": "4711", "cbvmda:lotNumber": "L-1"},
+    "sensorElementList": [
+        {
+            "sensorMetadata": {"time": "2024-05-01T09:00:00Z", "deviceID": "urn:epc:id:giai:4000001.111"},
+            "sensorReport": [{"type": "Temperature", "value": 26.0, "ex:cv": "1"}],
+        }
+    ],
+}
+
+
+def written(path: Path, event: dict[str, Any], prefixes: dict[str, str]) -> Path:
+    """A document of one event."""
+    body = {"@context": [prefixes], "type": "EPCISDocument", "schemaVersion": "2.0", "epcisBody": {"eventList": [event]}}
+    path.write_text(json.dumps(body), encoding="utf-8")
+    return path
+
+
+def test_prefixes_offsets_and_spelling_change_nothing(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
+    text = json.dumps(EVENT).replace("ex:", "other:").replace("26.0", "26").replace("10:00:00.000Z", "12:00:00+02:00")
+    text = text.replace("2024-05-01T09:00:00Z", "2024-05-01T11:00:00.000+02:00")
+    text = text.replace("urn:epc:id:giai:4000001.111", "https://example.com/8004/4000001111")
+    first = landed(store, written(tmp_path / "one.jsonld", EVENT, {"ex": "https://ns.example.com/"}))
+    second = landed(store, written(tmp_path / "other.jsonld", json.loads(text), {"other": "https://ns.example.com/"}))
+    assert (first.totals.added, second.totals.unchanged) == (1, 1)
+    assert second.digest == first.digest
+
+
+def test_a_default_namespace_takes_no_field_of_the_standard(tmp_path: Path) -> None:
+    transactions = [{"type": "https://ref.gs1.org/cbv/BTT-po", "bizTransaction": "urn:x:1"}, {"bizTransaction": "urn:x:2"}]
+    event = {**EVENT, "persistentDisposition": {"set": ["recalled"]}, "bag": "red", "bizTransactionList": transactions}
+    [item] = read(written(tmp_path / "one.jsonld", event, {"@vocab": "urn:default/"}), Context("HOSPITAL"))
+    assert isinstance(item, Item)
+    fields = item.claims[0].fields
+    assert fields[".x:persistentDisposition"] == {"set": ["recalled"]}
+    assert fields[".x:{urn:default/}bag"] == "red"
+    assert fields[".x:bizTransactionList"] == [{"type": "po", "bizTransaction": "urn:x:1"}, {"bizTransaction": "urn:x:2"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "full"),
+    [
+        ("ex:bag", "{https://ns.example.com/}bag"),
+        ("bag", "{urn:default}bag"),
+        ("unknown:bag", "unknown:bag"),
+        ("{urn:other}bag", "{urn:other}bag"),
+        ("cbvmda:lotNumber", "cbvmda:lotNumber"),
+        ("mda:lotNumber", "cbvmda:lotNumber"),
+        ("gs1:sample", "gs1:sample"),
+    ],
+)
+def test_a_name_is_kept_by_its_namespace(text: str, full: str) -> None:
+    prefixes = {"ex": "https://ns.example.com/", "": "urn:default", "mda": "urn:epcglobal:cbv:mda:"}
+    assert name(text, prefixes) == full
+    assert local_name(full) == local_name(text)
+
+
+def test_names_in_a_value_are_told_by_their_namespaces_and_its_texts_stay() -> None:
+    value = {"ex:a": [{"ex:b": "ex:c", "@context": {}}, None, 1.0]}
+    assert named(value, {"ex": "urn:x"}) == {"{urn:x}a": [{"{urn:x}b": "ex:c"}, None, 1.0]}
+
+
+def test_two_prefixes_of_one_namespace_lose_nothing() -> None:
+    value = {"a:bag": "red", "b:bag": ["blue", "green"], "b:lot": 1}
+    assert named(value, {"a": "urn:x", "b": "urn:x"}) == {"{urn:x}bag": ["red", "blue", "green"], "{urn:x}lot": 1}
+
+
+@pytest.mark.parametrize("value", [None, "one", [], [{}], [{"sensorReport": "one"}], [{"sensorReport": [None, {"value": None}]}]])
+def test_sensors_in_no_known_form_are_kept_as_they_are(value: Any) -> None:
+    assert sensors(value, {}) == value
+
+
+@pytest.mark.parametrize(
+    ("stamp", "offset", "told"),
+    [
+        ("2024-05-01T10:00:00Z", "+02:00", "2024-05-01T12:00:00+02:00"),
+        ("2024-05-01T10:00:00.250Z", "-06:30", "2024-05-01T03:30:00.25-06:30"),
+        ("2024-05-01T12:00:00+02:00", "+02:00", "2024-05-01T12:00:00+02:00"),
+        ("2024-05-01T12:00:00+02:00", "+00:00", "2024-05-01T10:00:00Z"),
+        ("0001-01-01T00:00:00Z", "-01:00", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_the_time_of_an_event_is_told_at_the_offset_of_its_place(stamp: str, offset: str, told: str) -> None:
+    assert event_time(stamp, offset) == told
