@@ -6,6 +6,7 @@ A snapshot holds everybody's word, so its folder is private; who may see what is
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -303,18 +304,19 @@ def superseded(path: Path, number: int) -> bool:
 
 
 def saved(folder: Path, fits: Callable[[Commit], bool]) -> Snapshot | None:
-    """The newest snapshot in `folder` of a commit that `fits`, memory-mapped; None where none can be read."""
+    """The newest snapshot in `folder` of a commit that `fits`; None where none can be read."""
     found = [snapshot for path in folder.glob("[!.]*") if (snapshot := _opened(path)) and snapshot.commit and fits(snapshot.commit)]
     return max(found, key=lambda each: each.commit.number if each.commit else 0, default=None)
 
 
 def _opened(place: Path) -> Snapshot | None:
-    """The snapshot in a folder, memory-mapped; None where it is damaged, of another version, or gone."""
+    """The snapshot in a folder, its documents memory-mapped; None where it is damaged, of another version, or gone."""
     try:
         told = orjson.loads((place / "snapshot.json").read_bytes())
         if told["format"] != FORMAT:
             return None
-        frames = {name: pl.read_ipc(place / f"{name}.arrow") for name in _FRAMES}
+        with ThreadPoolExecutor(len(_FRAMES)) as readers:
+            frames = dict(zip(_FRAMES, readers.map(lambda name: pl.read_ipc(place / f"{name}.arrow"), _FRAMES), strict=True))
         path = place / _DOCS
         docs = _docs(frames["states"], np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8))
         if docs.begins[-1] != len(docs.texts):
@@ -336,7 +338,7 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 
 
 def kept(place: Path | None, name: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    """What `make` gives, kept beside the snapshot in `place` (None: not kept) as a file of this name, memory-mapped.
+    """What `make` gives, kept beside the snapshot in `place` (None: not kept) as a file of this name.
 
     Where the snapshot has meanwhile given way to a later one, it is made and not kept."""
     if place is None:
