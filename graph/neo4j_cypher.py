@@ -124,13 +124,19 @@ EDGE = (
     " WHEN r.role IS NOT NULL THEN [r.role] ELSE [] END"
 )
 """No longer than it must be: the driver takes as long for each null as for a value."""
-STATE = "[s.id, s.steward, s.doc, s.key, s.joined]"
+ACT = (
+    "[startNode(r).id, endNode(r).id, r.steward] + CASE WHEN r.quantity IS NOT NULL OR r.unit IS NOT NULL"
+    " THEN [r.role, r.quantity, r.unit] WHEN r.role IS NOT NULL THEN [r.role] ELSE [] END"
+)
+"""The same of a `SUBJECT_OF`."""
+STATES = "s.steward AS by, collect([s.id, s.doc, s.key] + CASE WHEN s.joined THEN [true] ELSE [] END) AS said"
+"""States by steward, for a `collect([by, said])`."""
 
 
 def get(restricted: bool) -> str:
     """Standing states of `$ids`."""
-    body = f"UNWIND $ids AS id MATCH (s:_State {{id: id}}) WHERE {stands('s', restricted)}"
-    return answer(body, f"collect({STATE})")
+    body = f"UNWIND $ids AS id MATCH (s:_State {{id: id}}) WHERE {stands('s', restricted)} WITH {STATES}"
+    return answer(body, "collect([by, said])")
 
 
 def known(restricted: bool) -> str:
@@ -170,7 +176,7 @@ def neighbours(names: tuple[str, ...], up: bool, past: bool, restricted: bool) -
 
 
 def around(past: bool, restricted: bool, period: bool) -> str:
-    """`[edges, told, states]`: what acted on `$ids` (with a `period` without acts of containers that cannot have been in it) and
+    """`[acts, told, states]`: what acted on `$ids` (with a `period` without acts of containers that cannot have been in it) and
     all that the packings among it acted on; the events and the containers; and what is said of these."""
     body = (
         f"MATCH (n:Record) WHERE n.id IN $ids WITH collect(n) AS asked"
@@ -192,10 +198,10 @@ def _beside(name: str, asked: str, past: bool, restricted: bool, period: tuple[s
         others = ""
     return (
         f" CALL ({kept}) {{ UNWIND {asked} AS n MATCH (n)-[r:{type_}]->(m){_where(standing, within)}"
-        f" RETURN collect({EDGE}) AS {name}_acts, collect(DISTINCT m) AS {name}_events,"
+        f" RETURN collect({ACT}) AS {name}_acts, collect(DISTINCT m) AS {name}_events,"
         f" collect(DISTINCT CASE WHEN r.role IS NOT NULL THEN m END) AS {name}_packings }}"
         f" CALL ({asked}, {name}_packings) {{ UNWIND {name}_packings AS m MATCH (m)<-[r:{type_}]-(n){_where(standing, others)}"
-        f" RETURN collect({EDGE}) AS {name}_sides,"
+        f" RETURN collect({ACT}) AS {name}_sides,"
         f" collect(DISTINCT CASE WHEN r.role = 'container' THEN n END) AS {name}_boxes }}"
     )
 
@@ -204,7 +210,7 @@ def _said(ids: str, restricted: bool) -> str:
     """Goes on with the `states` of `ids`."""
     return (
         f" CALL ({ids}) {{ UNWIND {ids} AS id MATCH (s:_State {{id: id}})"
-        f" WHERE {stands('s', restricted)} RETURN collect({STATE}) AS states }}"
+        f" WHERE {stands('s', restricted)} WITH {STATES} RETURN collect([by, said]) AS states }}"
     )
 
 
@@ -230,9 +236,9 @@ def reach(up: bool, past: bool, restricted: bool) -> str:
     planner prunes breadth-first; then the relations of the ids walked. Each start is walked by itself: of several the
     planner of 5.26 prunes too, but then leaves out the DISTINCT over all.
 
-    Rows are `[making, walked, edges, holders, [first, last], told, states]`: with the walk, where it holds no more than `$ahead`
-    ids, comes what acted on these; what acted from `first` to `last`, as long as one of them was packed, on the containers
-    that held them and on theirs (`holders`); and what is said of all (`told`)."""
+    Rows are `[making, begun, acts, holders, [first, last], states]`: with the walk, where it holds no more than `$ahead` ids,
+    comes what acted on these; what acted from `first` to `last`, as long as one of them was packed, on the containers that
+    held them and on theirs (`holders`); and what is said of all of them. `begun` are the starts of such a walk."""
     names = types(_WALKED, past)
     left, right = ("<-", "-") if up else ("-", "->")
     body = (
@@ -246,13 +252,13 @@ def reach(up: bool, past: bool, restricted: bool) -> str:
         f" WITH *, [x IN act_boxes WHERE NOT x IN found] AS boxes{_beside('box', 'boxes', past, restricted, ('first', 'last'))}"
         f" WITH *, [x IN box_boxes WHERE NOT x IN found AND NOT x IN boxes] AS outer"
         f"{_beside('outer', 'outer', past, restricted, ('first', 'last'))}"
-        f" WITH making, [x IN found | x.id] AS walked, [x IN boxes + outer | x.id] AS holders, first, last,"
+        f" WITH *, [x IN found | x.id] AS walked, [x IN boxes + outer | x.id] AS holders,"
         f" act_acts + act_sides + box_acts + box_sides + outer_acts + outer_sides AS edges,"
         f" act_events + box_events + outer_events AS events"
         f" CALL (events) {{ UNWIND events AS x RETURN collect(DISTINCT x.id) AS acted }}"
         f" WITH *, walked + holders + acted AS told{_said('told', restricted)}"
     )
-    return answer(body, "[making, walked, edges, holders, [first, last], told, states]")
+    return answer(body, "[making, [x IN walked WHERE x IN $ids], edges, holders, [first, last], states]")
 
 
 def _packed(past: bool, restricted: bool) -> str:

@@ -251,7 +251,7 @@ class Neo4jStore:
         for at in range(0, len(asked), _SLICE):
             part = asked[at : at + _SLICE]
             rows = self._answer(scope, lambda past: q.around(past, restricted, bounded), ids=part, first=first, last=last)
-            edges.update(_edges(rows[0]))
+            edges.update(_act(*row) for row in rows[0])
             told.update(rows[1])
             states |= {state[:2]: state for state in _states(rows[2])}
         told.difference_update(asked)
@@ -277,11 +277,12 @@ class Neo4jStore:
             rows: list[Any] = self._answer(
                 scope, lambda past: q.reach(up, past, restricted), ids=list(starts), limit=limit + 1, ahead=_AHEAD
             )
-            making, walked, edges, holders, period, told, states = rows
+            making, begun, acted, holders, period, states = rows
             found = {_edge(*row) for row in making}
-            if walked:
-                acts = [*{_edge(*row) for row in edges}]
-                said = Told(set(told), sorted(_states(states)))
+            if begun:
+                acts = [*{_act(*row) for row in acted}]
+                told = {*begun, *holders, *(end for edge in found for end in edge[1:3]), *(edge.target for edge in acts)}
+                said = Told(told, sorted(_states(states)))
                 return found, Around(acts, said, holders, tuple(period) if holders else NEVER)
         else:
             found = self._generations(starts, up, scope, limit)
@@ -337,6 +338,13 @@ def _edge(
     return Edge(type_.removeprefix("WAS_"), source, target, steward, role, quantity, unit)
 
 
+def _act(
+    source: str, target: str, steward: str, role: str | None = None, quantity: float | None = None, unit: str | None = None
+) -> Edge:
+    """The edge of a row of `neo4j_cypher.ACT`."""
+    return Edge("SUBJECT_OF", source, target, steward, role, quantity, unit)
+
+
 def _place(edge: Edge) -> tuple[str, str, str, str]:
     """Where an edge stands in the order of an answer."""
     return edge.type, edge.source, edge.target, edge.steward
@@ -348,11 +356,9 @@ def _edges(rows: list[list[Any]]) -> list[Edge]:
 
 
 def _states(rows: list[list[Any]]) -> list[State]:
-    """States of rows of `neo4j_cypher.STATE`."""
-    words = standing.load_all([doc.encode() for _, _, doc, _, _ in rows])
-    return [
-        State(record, steward, word, key, bool(joined)) for (record, steward, _, key, joined), word in zip(rows, words, strict=True)
-    ]
+    """States of rows of `neo4j_cypher.STATES`."""
+    words = iter(standing.load_all([row[1].encode() for _, said in rows for row in said]))
+    return [State(record, by, next(words), key, bool(joined)) for by, said in rows for record, _, key, *joined in said]
 
 
 def _coded(row: list[Any]) -> list[Any]:

@@ -80,7 +80,7 @@ def _placed(text: str, naive: datetime, zone: str | None) -> str:
     return f"{'+' if minutes > 0 else '-'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=16_384)
 def span(text: str) -> tuple[int, int]:
     """First and last microsecond (UTC, since 1970) that a canonical instant can mean: equal but for days, months, years."""
     if len(text) > 10:
