@@ -45,6 +45,10 @@ class Evidence(NamedTuple):
     event_hash: str | None = None
     source: int = 0
 
+    def of(self, source: int) -> "Evidence":
+        """The same in another file of its commit."""
+        return Evidence(self.at, self.event_id, self.event_hash, source)
+
 
 @dataclass(slots=True)
 class Claim:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
-from graph.claims import Evidence
 from loaders import csv_bundle
 from loaders.items import Context, Item, Refused
 from loaders.sources import Source
@@ -127,6 +126,5 @@ class _Table:
         """The same, its claims with the place of their source."""
         if isinstance(found, Item):
             for claim in found.claims:
-                at, event_id, event_hash, _ = claim.evidence
-                claim.evidence = Evidence(at, event_id, event_hash, self.at)
+                claim.evidence = claim.evidence.of(self.at)
         return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from graph.claims import Claim, Evidence
+from graph.claims import Claim
 from graph.words import Words
 from loaders.report import FileReport
 
@@ -50,7 +50,6 @@ class Chunk:
         if len(used) < len(self.files):
             places = {old: new for new, old in enumerate(used)}
             for claim in self.claims:
-                at, event_id, event_hash, source = claim.evidence
-                claim.evidence = Evidence(at, event_id, event_hash, places[source])
+                claim.evidence = claim.evidence.of(places[claim.evidence.source])
             self.files = [self.files[place] for place in used]
         return self

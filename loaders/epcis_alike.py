@@ -47,12 +47,17 @@ def gathered(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """An object of these members; what is told several times under one name is a list."""
     told: dict[str, Any] = {}
     for key, value in members:
-        if key not in told:
-            told[key] = value
-        else:
-            before, more = (item if isinstance(item, list) else [item] for item in (told[key], value))
-            told[key] = [*before, *more]
+        add(told, key, value)
     return told
+
+
+def add(told: dict[str, Any], key: str, value: Any) -> None:
+    """Give a member its value; with a further one it is a list."""
+    if key not in told:
+        told[key] = value
+    else:
+        before, more = (item if isinstance(item, list) else [item] for item in (told[key], value))
+        told[key] = [*before, *more]
 
 
 def sensors(elements: Any, prefixes: Mapping[str, str]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lxml.etree import _Element
 
+from loaders.epcis_alike import add
 from loaders.epcis_check import BIZSTEPS, DISPOSITIONS
 from loaders.epcis_words import local_word
 from loaders.items import Problem
@@ -83,12 +84,12 @@ class _Reader:
         for child in _unwrapped(element):
             name = standard_name(child)
             if name is None:
-                _add(told, self._name(child), self._extension(child))
+                add(told, self._name(child), self._extension(child))
             else:
                 self._put(told, name, self._fields.get(name, self._plain)(name, child))
         for name, value in self._attributes(element):
             if name.startswith("{"):
-                _add(told, name, value)
+                add(told, name, value)
         return told
 
     def _order(self, names: list[str | None]) -> None:
@@ -102,7 +103,7 @@ class _Reader:
         """Give a standard field its value; only some may stand twice."""
         if name in told and name not in _REPEATED:
             self._wrong(name, "", "UNEXPECTED", "it stands twice", "keep one of them")
-        _add(told, name, value)
+        add(told, name, value)
 
     def _wrong(self, field: str, value: str, code: str, reason: str, repair: str) -> None:
         self.problems.append(Problem(field, value[:200], code, reason, repair))
@@ -152,9 +153,9 @@ class _Reader:
             if standard_name(child) == "id":
                 self._put(told, "id", own_text(child))
             else:
-                _add(told, self._name(child), self._extension(child))
+                add(told, self._name(child), self._extension(child))
         for attribute, value in self._attributes(element):
-            _add(told, attribute, value)
+            add(told, attribute, value)
         if text := own_text(element):
             self._wrong(name, text, "UNEXPECTED", "text where elements are expected", "put it into an element")
         return told
@@ -170,7 +171,7 @@ class _Reader:
         for child in _unwrapped(element):
             match standard_name(child):
                 case None:
-                    _add(told, self._name(child), self._extension(child))
+                    add(told, self._name(child), self._extension(child))
                 case "reason":
                     self._put(told, "reason", local_word(own_text(child)))
                 case "correctiveEventIDs":
@@ -191,7 +192,7 @@ class _Reader:
                     case "sensorReport":
                         told.setdefault("sensorReport", []).append(self._sensor_fields(child))
                     case _:
-                        _add(told, self._name(child), self._extension(child))
+                        add(told, self._name(child), self._extension(child))
             found.append(told)
         return found
 
@@ -205,7 +206,7 @@ class _Reader:
             else:
                 told[name] = text.removeprefix("gs1:") if name in ("type", "exception") else text
         for child in _elements(element):
-            _add(told, self._name(child), self._extension(child))
+            add(told, self._name(child), self._extension(child))
         return told
 
     # -- what is of another namespace
@@ -214,10 +215,10 @@ class _Reader:
         """A text, or an object of attributes and children; text beside these is its `@value`."""
         told: _Told = {}
         for name, value in self._attributes(element):
-            _add(told, name, value)
+            add(told, name, value)
         if depth < _DEEPEST:
             for child in _elements(element):
-                _add(told, self._name(child), self._extension(child, depth + 1))
+                add(told, self._name(child), self._extension(child, depth + 1))
         text = own_text(element)
         if not told:
             return text
@@ -258,16 +259,6 @@ def _unwrapped(element: _Element) -> Iterator[_Element]:
             todo.append(_elements(child))
         else:
             yield child
-
-
-def _add(told: _Told, name: str, value: Any) -> None:
-    """Give a member its value; with a further one it is a list."""
-    if name not in told:
-        told[name] = value
-    elif isinstance(told[name], list):
-        told[name].append(value)
-    else:
-        told[name] = [told[name], value]
 
 
 def _known(text: str, words: frozenset[str]) -> str:

@@ -26,9 +26,6 @@ from loaders.sources import NAME_IT, Source, files_of, format_of, sha256, strays
 
 __all__ = ["LoadReport", "Options", "Progress", "close_load", "dry_run", "files_of", "format_of", "load"]
 
-import os
-
-CLEAR = os.environ.get("CLEAR")
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read, bytes in all)."""
 
