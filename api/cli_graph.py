@@ -1,7 +1,7 @@
 """Commands that make and keep a graph: template, load, verify, copy, rebuild, config, serve, neo4j."""
 
 from collections import Counter, defaultdict
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +34,17 @@ def template(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]
 
 
 def load(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders: CSV or Parquet bundle, EPCIS JSON or XML.")] = None,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, folders, archives (.zip, .gz, .zst), or - for standard input: CSV or Parquet bundle, EPCIS."),
+    ] = None,
     graph: Graph = None,
     steward: Annotated[str | None, typer.Option(metavar="ORG", help="Who says so, whatever the data says.")] = None,
     author: Annotated[str | None, typer.Option(help="Who loads. [env VEINTRACE_AUTHOR]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; needs no graph.")] = False,
     batch: Annotated[int, typer.Option(min=1, max=BATCH, help="Most claims in one commit.")] = pipeline.Options.batch_size,
+    format_: Annotated[str, typer.Option("--format", help=f"auto (by content), {', '.join(pipeline.FORMATS)}.")] = "auto",
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of CSV files that are not UTF-8: cp1252, latin-1.")] = None,
     ignore_field: Annotated[list[str] | None, typer.Option(help="Event field that takes no part in event hashes.")] = None,
     close: Annotated[
         str | None, typer.Option(metavar="LOAD", help="Close a load that was killed and will not be repeated.")
@@ -58,23 +63,35 @@ def load(
         batch_size=batch,
         quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
         ignore=frozenset(ignore_field or ()),
+        format=_format(format_),
+        encoding=_encoding(encoding),
     )
     with progress("loading", "bytes", json) as advance:
         if dry_run:
             report = pipeline.dry_run(paths, options, advance)
         else:
-            pipeline.files_of(paths)
-            store = settings.open_store(graph, create=True)
-            try:
-                report = pipeline.load(store, paths, options, advance)
-            finally:
-                store.close()
+            with pipeline.gathered(paths, options) as found, closing(settings.open_store(graph, create=True)) as store:
+                report = pipeline.land(store, found, options, advance)
     if json:
         print_json(report.as_dict())
     else:
         say(*_told(report))
     totals = report.totals
     return 3 if totals.refused or totals.conflicts else 0
+
+
+def _format(name: str) -> str | None:
+    if name not in ("auto", *pipeline.FORMATS):
+        raise UsageError(f"{name!r} is no format; give auto, {', '.join(pipeline.FORMATS)}", format=name)
+    return None if name == "auto" else name
+
+
+def _encoding(name: str | None) -> str | None:
+    try:
+        b"".decode(name or "utf-8")
+    except LookupError:
+        raise UsageError(f"{name!r} is no encoding that is known; try cp1252 or latin-1", encoding=name) from None
+    return name
 
 
 def _close(graph: str | None, load_id: str, author: str | None, json: bool) -> int:

@@ -16,15 +16,15 @@ from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
 from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
 from graph.words import Words
-from loaders import abreast, csv_bundle, reading
+from loaders import abreast, csv_bundle, reading, sources
 from loaders.chunks import Chunk
-from loaders.items import Context, Item, Problem, Refused
+from loaders.items import Context, Item, Refused
 from loaders.quarantine import Quarantine
 from loaders.reading import Beside
 from loaders.report import LoadReport
-from loaders.sources import NAME_IT, Source, files_of, format_of, sha256, strays
+from loaders.sources import FORMATS, Source
 
-__all__ = ["LoadReport", "Options", "Progress", "close_load", "dry_run", "files_of", "format_of", "load"]
+__all__ = ["FORMATS", "LoadReport", "Options", "Progress", "close_load", "dry_run", "gathered", "land", "load"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read, bytes in all)."""
@@ -36,7 +36,8 @@ _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 
 @dataclass(frozen=True)
 class Options:
-    """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`).
+    """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`). `format` is one of
+    `FORMATS`, where it is not found by content; `encoding` is that of CSV files, where it is not UTF-8.
 
     `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache."""
 
@@ -46,14 +47,22 @@ class Options:
     batch_size: int = 10_000
     quarantine: Path = Path("veintrace-quarantine")
     ignore: frozenset[str] = frozenset()
+    format: str | None = None
+    encoding: str | None = None
 
 
 def load(store: Store, paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
     """Load files and folders as one load. Raises `UsageError` for a path that cannot be loaded at all.
 
     A load of the same files that was killed goes on where it was: same load, same time for undated claims."""
+    with gathered(paths, options) as found:
+        return land(store, found, options, progress)
+
+
+def land(store: Store, found: sources.Found, options: Options, progress: Progress | None = None) -> LoadReport:
+    """Load what was `gathered`."""
     with _no_cycle_search():
-        return _Load(store, paths, options, progress).run()
+        return _Load(store, found, options, progress).run()
 
 
 def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
@@ -61,8 +70,8 @@ def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None =
     with tempfile.TemporaryDirectory(prefix="veintrace-dry-run-") as folder:
         store = SqliteStore(Path(folder) / "dry.db", create=True, scratch=True)
         try:
-            with _no_cycle_search():
-                report = _Load(store, paths, options, progress, keep_refused=False).run()
+            with gathered(paths, options) as found, _no_cycle_search():
+                report = _Load(store, found, options, progress, keep_refused=False).run()
         finally:
             store.close()
     report.dry_run, report.commits = True, None
@@ -84,6 +93,13 @@ def close_load(store: Store, load_id: str, author: str = "") -> Commit:
 
 
 @contextmanager
+def gathered(paths: Sequence[Path], options: Options) -> Iterator[sources.Found]:
+    """The files to load, as long as those unpacked for it are there. Raises `UsageError`."""
+    with tempfile.TemporaryDirectory(prefix="veintrace-load-") as scratch:
+        yield sources.found(paths, Path(scratch), options.quarantine, options.format, options.encoding)
+
+
+@contextmanager
 def _no_cycle_search() -> Iterator[None]:
     """No search for reference cycles meanwhile: claims hold none, and searching them costs a quarter of the time."""
     was = gc.isenabled()
@@ -99,12 +115,11 @@ class _Load:
     """One load on its way."""
 
     def __init__(
-        self, store: Store, paths: Sequence[Path], options: Options, progress: Progress | None, keep_refused: bool = True
+        self, store: Store, found: sources.Found, options: Options, progress: Progress | None, keep_refused: bool = True
     ) -> None:
         self.store, self.options, self.progress = store, options, progress
-        self.files, self.strays = (find(paths, options.quarantine) for find in (files_of, strays))
-        self.hashes = {path: sha256(path) for path in self.files}
-        self.sizes = {path: path.stat().st_size for path in self.files}
+        self.found = found
+        self.sizes = {source.path: source.path.stat().st_size for source in found.sources}
         self.done = 0
         steward = naming.steward(options.steward)
         self.key = self._load_key(steward)
@@ -124,7 +139,9 @@ class _Load:
     def _load_key(self, steward: str) -> str:
         """The same for the same files loaded in the same way, whatever their names and order."""
         way = [steward, str(self.options.forced), *sorted(self.options.ignore)]
-        return chain_hash(part.encode() for part in ["\n".join(way), *sorted(self.hashes.values())])[:32]
+        way += [self.options.format or "", self.options.encoding or ""]
+        hashes = sorted(source.sha256 for source in self.found.sources)
+        return chain_hash(part.encode() for part in ["\n".join(way), *hashes])[:32]
 
     def run(self) -> LoadReport:
         """Read, apply, count."""
@@ -159,11 +176,11 @@ class _Load:
 
     def _learn_zones(self) -> None:
         """Learn the zones of this load's organisations; where there are several the latest word, whatever the order."""
-        for path in self.files:
-            if csv_bundle.kind_of(path) != "Organization":
+        for source in self.found.sources:
+            if source.kind != "Organization":
                 continue
             try:
-                for record, rank, zone in csv_bundle.zones(path):
+                for record, rank, zone in csv_bundle.zones(source.path):
                     self.zones[record] = max((rank, zone), self.zones.get(record, (rank, zone)))
             except UnreadableSource:
                 continue
@@ -180,12 +197,11 @@ class _Load:
     # -- reading
 
     def _chunks(self) -> Iterator[Chunk]:
-        for path in self.strays:
-            problem = Problem("", path.name, "UNKNOWN_FORMAT", "its name tells no kind of record or relation", NAME_IT)
-            report = self.report.begin(path, "", "")
+        for name, problem in self.found.refused:
+            report = self.report.begin(name, "", "")
             self.report.refuse(report, Refused("", (problem,)))
         context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
-        groups = abreast.groups([Source(path, format_of(path) or "") for path in self.files])
+        groups = abreast.groups(self.found.sources)
         if sum(self.sizes.values()) < reading.LARGE:
             yield from self._landable(groups, lambda group: reading.read(group, context))
             return
@@ -204,10 +220,10 @@ class _Load:
 
     def _group(self, group: list[Source], items: Iterator[_Found]) -> Iterator[Chunk]:
         """The claims of files that are read abreast; what is refused goes to the quarantine of its file."""
-        reports = [self.report.begin(*source, self.hashes[source.path]) for source in group]
+        reports = [self.report.begin(source.name, source.format, source.sha256) for source in group]
         chunk, most = Chunk(reports), self.options.batch_size
         with ExitStack() as opened:
-            kept = [opened.enter_context(Quarantine(source.path, self.quarantine, self.kept)) for source in group]
+            kept = [opened.enter_context(Quarantine(source, self.quarantine, self.kept)) for source in group]
             for at, item in items:
                 report = reports[at]
                 if isinstance(item, Refused):

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from loaders.items import Refused
@@ -60,7 +59,7 @@ class LoadReport:
     quarantine: str | None = None
     dry_run: bool = False
 
-    def begin(self, path: Path, format_: str, sha256: str) -> FileReport:
+    def begin(self, path: str, format_: str, sha256: str) -> FileReport:
         """The report of one more file; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
         self.files.append(FileReport(os.fsencode(path).decode(errors="replace").replace("\n", "\ufffd"), format_, sha256))
         return self.files[-1]

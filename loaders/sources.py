@@ -1,75 +1,171 @@
-"""Which files a load is made of, in what format, and the hash of each."""
+"""Which files a load is made of, in what format, and the hash of each: by content first, by name where that tells nothing."""
 
+import csv
 import hashlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from graph.errors import UsageError
+from graph.errors import UnreadableSource, UsageError
 from graph.model import MODELS, RELATIONS
 from loaders import csv_bundle
+from loaders.items import Problem
+from loaders.unpacking import Piece, Unpacker, beginning
 
-_EPCIS = {".json": "epcis", ".jsonld": "epcis", ".xml": "epcis-xml"}
+STANDARD_INPUT = Path("-")
+
+SUFFIX = {"csv": (".csv",), "parquet": (".parquet",), "epcis": (".json", ".jsonld"), "epcis-xml": (".xml",)}
+"""How names of files of each format end, where they tell it."""
+_SUFFIXES = {suffix: format_ for format_, suffixes in SUFFIX.items() for suffix in suffixes}
+FORMATS = tuple(SUFFIX)
+"""What can be read. `epcis` is JSON-LD."""
+_PACKED = (".gz", ".zst", ".zip")
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
-NAME_IT = (
-    "name a CSV or Parquet file after its kind or relation ("
-    + ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
-    + "), or give .json, .jsonld or .xml"
-)
+_BRACES, _BRACKET = (b"{", b"["), b"<"
+_MARK = b"\xef\xbb\xbf"
+_NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
+NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), or give JSON or XML of EPCIS"
 """How to name a file that can be loaded."""
 
 
 class Source(NamedTuple):
-    """A file to be read, and its format (see `format_of`)."""
+    """A file to be read: where it lies and its format; of a table of the bundle its kind or relation.
+
+    `name` is what people know it by: its path, or that of the archive with its path in there. `sha256` is of what was sent,
+    unpacked."""
 
     path: Path
     format: str
+    kind: str | None = None
+    name: str = ""
+    sha256: str = ""
+
+
+@dataclass
+class Found:
+    """The files of a load in the order in which they are read, and those that cannot be, each with its problem."""
+
+    sources: list[Source] = field(default_factory=list)
+    refused: list[tuple[str, Problem]] = field(default_factory=list)
+
+
+def found(
+    paths: Sequence[Path], scratch: Path, apart: Path | None = None, format_: str | None = None, encoding: str | None = None
+) -> Found:
+    """What can be loaded among `paths`, in folders and archives too, unpacked into `scratch`; `-` is the standard input.
+
+    Organisations come first, for their time zones; in each folder tables of relations last, so that few of these speak of what
+    is not there yet. `format_` and `encoding` (of CSV) are said, not found. Raises `UsageError` for a path that is missing, holds
+    nothing, or is a file that nothing can be made of."""
+    unpacker, told = Unpacker(scratch, encoding), Found()
+    for path in files_of(paths, apart):
+        try:
+            if path == STANDARD_INPUT:
+                pieces = unpacker.pieces(unpacker.received(sys.stdin.buffer, "stdin"), "standard input")
+            else:
+                pieces = unpacker.pieces(path, str(path))
+        except UnreadableSource as error:
+            told.refused.append((str(path), Problem("", error.at, error.code, error.reason, error.repair)))
+            continue
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
+        for piece in sorted(pieces, key=_in_order):
+            problem = _take(told, piece, format_)
+            if problem and path in paths and piece.name == str(path):
+                raise UsageError(f"{path}: {problem.reason}; {problem.repair}", path=str(path))
+            if problem:
+                told.refused.append((piece.name, problem))
+    once = {source.path.resolve(): source for source in reversed(told.sources)}
+    places = {source: at for at, source in enumerate(told.sources)}
+    told.sources = sorted(once.values(), key=lambda source: (source.kind != "Organization", places[source]))
+    return told
 
 
 def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
-    """The loadable files among `paths` and, for folders, below them; organisations first, for their time zones.
+    """The files among `paths` and, for folders, those below them whose names promise something that can be loaded.
 
     What lies below `apart` (the quarantine) is left out, unless a path leads into it. Raises `UsageError` for a path
-    that is missing, holds nothing that can be loaded, or whose name tells no format."""
-    found: list[Path] = []
+    that is missing or holds no such file."""
+    files: list[Path] = []
     for path in paths:
-        if not path.exists():
+        if path != STANDARD_INPUT and not path.exists():
             raise UsageError(f"{path} does not exist; check the spelling", path=str(path))
-        below = [file for file in _below(path, apart) if format_of(file)] if path.is_dir() else [path]
+        below = _below(path, apart) if path.is_dir() else [path]
         if not below:
             raise UsageError(f"{path} holds no file that can be loaded; {NAME_IT}", path=str(path))
-        found += below
-    for path in found:
-        if format_of(path) is None:
-            raise UsageError(f"{path}: its name tells no format; {NAME_IT}", path=str(path))
-    once = {path.resolve(): path for path in reversed(found)}
-    return sorted(once.values(), key=lambda path: (csv_bundle.kind_of(path) != "Organization", found.index(path)))
-
-
-def strays(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
-    """CSV and Parquet files below folders whose names tell no kind: a misspelt name must not go unnoticed."""
-    below = (file for path in paths if path.is_dir() for file in _below(path, apart))
-    return [file for file in below if file.suffix.lower() in csv_bundle.SUFFIXES and format_of(file) is None]
+        files += below
+    return files
 
 
 def _below(folder: Path, apart: Path | None) -> list[Path]:
-    """The files below a folder, one folder after the other, in order of their names but tables of relations last, so that few of
-    these speak of what is not there yet; hidden ones left out."""
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    files.sort(key=lambda path: (path.parent, csv_bundle.kind_of(path) in _RELATIONS, path))
+    """The files below a folder that promise something, one folder after the other, in order; hidden ones left out."""
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in (*_SUFFIXES, *_PACKED) and path.is_file()]
+    files = [path for path in files if not path.name.startswith(".")]
+    files.sort(key=_in_order)
     root = apart.resolve() if apart else None
     if root is None or folder.resolve().is_relative_to(root):
         return files
     return [path for path in files if not path.resolve().is_relative_to(root)]
 
 
-def format_of(path: Path) -> str | None:
-    """`csv`, `parquet`, `epcis` or `epcis-xml` by a file's name; None for any other.
+def _in_order(file: Path | Piece) -> tuple[Path, bool, Path]:
+    """Folder by folder, tables of relations last."""
+    path = file if isinstance(file, Path) else Path(file.name)
+    return path.parent, csv_bundle.kind_of(path) in _RELATIONS, path
 
-    Whether JSON or XML is EPCIS at all is for its reader to say, of a file named as of one below a folder."""
-    if found := _EPCIS.get(path.suffix.lower()):
-        return found
-    return path.suffix.lower()[1:] if csv_bundle.kind_of(path) else None
+
+def _take(told: Found, piece: Piece, format_: str | None) -> Problem | None:
+    """Add a file to those that can be loaded, or say why it cannot."""
+    path = piece.path
+    kind, known = csv_bundle.kind_of(path), format_ or format_of(path)
+    if known in ("csv", "parquet") and kind is None:
+        kinds = csv_bundle.kinds_of(_columns(path, known))
+        if len(kinds) != 1:
+            reason = "neither its name nor its columns tell a kind of record or relation"
+            if kinds:
+                reason = f"its name tells no kind, and its columns are those of {', '.join(kinds).lower()}"
+            return Problem("", path.name, "UNKNOWN_FORMAT", reason, NAME_IT)
+        [kind] = kinds
+    if known is None:
+        reason = "it is a workbook, or an archive that cannot be read"
+        return Problem("", path.name, "UNKNOWN_FORMAT", reason, "save its sheet as CSV UTF-8")
+    told.sources.append(Source(path, known, kind if known in ("csv", "parquet") else None, piece.name, sha256(piece.sent)))
+    return None
+
+
+def format_of(path: Path) -> str | None:
+    """One of `FORMATS`, by what a file begins with, else by its name, else a table; None of a workbook.
+
+    Whether JSON or XML is EPCIS at all is for its reader to say."""
+    start = beginning(path).removeprefix(_MARK).replace(b"\0", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith(b"PK"):
+        return None
+    if start.startswith(_BRACES):
+        return "epcis"
+    if start.startswith(_BRACKET):
+        return "epcis-xml"
+    return _SUFFIXES.get(path.suffix.lower(), "csv")
+
+
+def _columns(path: Path, format_: str) -> Collection[str]:
+    """The columns of a table; none where it cannot be read."""
+    if format_ == "parquet":
+        # polars takes longer to import than a small CSV file to load
+        import polars as pl
+
+        try:
+            return [name.strip() for name in pl.read_parquet_schema(path)]
+        except (pl.exceptions.PolarsError, OSError):
+            return ()
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            return [name.strip() for name in next(csv.reader([file.readline(2**16)]), ())]
+        except csv.Error:
+            return ()
 
 
 def sha256(path: Path) -> str:
