@@ -63,8 +63,8 @@ def load(
         batch_size=batch,
         quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
         ignore=frozenset(ignore_field or ()),
-        format=_format(format_),
-        encoding=_encoding(encoding),
+        format=None if format_ == "auto" else format_,
+        encoding=encoding,
     )
     with progress("loading", "bytes", json) as advance:
         if dry_run:
@@ -78,20 +78,6 @@ def load(
         say(*_told(report))
     totals = report.totals
     return 3 if totals.refused or totals.conflicts else 0
-
-
-def _format(name: str) -> str | None:
-    if name not in ("auto", *pipeline.FORMATS):
-        raise UsageError(f"{name!r} is no format; give auto, {', '.join(pipeline.FORMATS)}", format=name)
-    return None if name == "auto" else name
-
-
-def _encoding(name: str | None) -> str | None:
-    try:
-        b"".decode(name or "utf-8")
-    except LookupError:
-        raise UsageError(f"{name!r} is no encoding that is known; try cp1252 or latin-1", encoding=name) from None
-    return name
 
 
 def _close(graph: str | None, load_id: str, author: str | None, json: bool) -> int:

@@ -37,7 +37,8 @@ _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 @dataclass(frozen=True)
 class Options:
     """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`). `format` is one of
-    `FORMATS`, where it is not found by content; `encoding` is that of CSV files, where it is not UTF-8.
+    `FORMATS`, where it is not found by content; `encoding` is that of CSV files, where it is not UTF-8. Files below
+    `within` are named from there on.
 
     `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache."""
 
@@ -49,6 +50,7 @@ class Options:
     ignore: frozenset[str] = frozenset()
     format: str | None = None
     encoding: str | None = None
+    within: Path | None = None
 
 
 def load(store: Store, paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
@@ -96,7 +98,7 @@ def close_load(store: Store, load_id: str, author: str = "") -> Commit:
 def gathered(paths: Sequence[Path], options: Options) -> Iterator[sources.Found]:
     """The files to load, as long as those unpacked for it are there. Raises `UsageError`."""
     with tempfile.TemporaryDirectory(prefix="veintrace-load-") as scratch:
-        yield sources.found(paths, Path(scratch), options.quarantine, options.format, options.encoding)
+        yield sources.found(paths, Path(scratch), options.quarantine, options.format, options.encoding, options.within)
 
 
 @contextmanager

@@ -52,35 +52,53 @@ class Found:
 
 
 def found(
-    paths: Sequence[Path], scratch: Path, apart: Path | None = None, format_: str | None = None, encoding: str | None = None
+    paths: Sequence[Path],
+    scratch: Path,
+    apart: Path | None = None,
+    format_: str | None = None,
+    encoding: str | None = None,
+    within: Path | None = None,
 ) -> Found:
     """What can be loaded among `paths`, in folders and archives too, unpacked into `scratch`; `-` is the standard input.
 
     Organisations come first, for their time zones; in each folder tables of relations last, so that few of these speak of what
-    is not there yet. `format_` and `encoding` (of CSV) are said, not found. Raises `UsageError` for a path that is missing, holds
-    nothing, or is a file that nothing can be made of."""
+    is not there yet. `format_` and `encoding` (of CSV) are said, not found; files below `within` are named from there on.
+    Raises `UsageError` for a path that is missing, holds nothing, or is a file that nothing can be made of, and for a format or
+    encoding that is none."""
+    check_asked(format_, encoding)
     unpacker, told = Unpacker(scratch, encoding), Found()
     for path in files_of(paths, apart):
+        name = str(path.relative_to(within) if within else path)
         try:
             if path == STANDARD_INPUT:
                 pieces = unpacker.pieces(unpacker.received(sys.stdin.buffer, "stdin"), "standard input")
             else:
-                pieces = unpacker.pieces(path, str(path))
+                pieces = unpacker.pieces(path, name)
         except UnreadableSource as error:
-            told.refused.append((str(path), Problem("", error.at, error.code, error.reason, error.repair)))
+            told.refused.append((name, Problem("", error.at, error.code, error.reason, error.repair)))
             continue
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
         for piece in sorted(pieces, key=_in_order):
             problem = _take(told, piece, format_)
-            if problem and path in paths and piece.name == str(path):
-                raise UsageError(f"{path}: {problem.reason}; {problem.repair}", path=str(path))
+            if problem and path in paths and piece.name == name:
+                raise UsageError(f"{name}: {problem.reason}; {problem.repair}", path=name)
             if problem:
                 told.refused.append((piece.name, problem))
     once = {source.path.resolve(): source for source in reversed(told.sources)}
     places = {source: at for at, source in enumerate(told.sources)}
     told.sources = sorted(once.values(), key=lambda source: (source.kind != "Organization", places[source]))
     return told
+
+
+def check_asked(format_: str | None, encoding: str | None) -> None:
+    """Raises `UsageError` for a format or an encoding (of texts) that is none."""
+    if format_ is not None and format_ not in SUFFIX:
+        raise UsageError(f"{format_!r} is no format; give auto, {', '.join(SUFFIX)}", format=format_)
+    try:
+        "x".encode(encoding or "utf-8")
+    except (LookupError, UnicodeError):
+        raise UsageError(f"{encoding!r} is no encoding that is known; try cp1252 or latin-1", encoding=encoding) from None
 
 
 def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
@@ -102,7 +120,7 @@ def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
 def _below(folder: Path, apart: Path | None) -> list[Path]:
     """The files below a folder that promise something, one folder after the other, in order; hidden ones left out."""
     files = [path for path in folder.rglob("*") if path.suffix.lower() in (*_SUFFIXES, *_PACKED) and path.is_file()]
-    files = [path for path in files if not path.name.startswith(".")]
+    files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     files.sort(key=_in_order)
     root = apart.resolve() if apart else None
     if root is None or folder.resolve().is_relative_to(root):
