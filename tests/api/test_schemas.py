@@ -29,6 +29,7 @@ ANSWERS = {
     "handoffs-between": ["handoffs", "--between", "cellforge", "st-vera"],
     "handoffs-worst": ["handoffs", "--worst", "3"],
     "demo": ["demo", "--journeys", "8", "--out", "demo"],
+    "pair": ["pair", "--dry-run"],
     "cohort": ["cohort", str(ROOT / "examples" / "cohorts" / "responders.yaml"), "--out", "cohort"],
     "recall-all": ["recall", "lot:VEC-7@vectorworks", "--all", "--out", "reached.csv"],
     "verify": ["verify"],
