@@ -12,6 +12,7 @@ from api import settings
 from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer, whole_view
 from api.output import print_json, progress, say, table
 from api.render import SCHEMA_VERSION, reasons
+from graph import naming
 from graph.errors import UsageError
 from graph.view import View
 
@@ -228,6 +229,28 @@ def demo(
     return 0
 
 
+def coverage(
+    org: Annotated[str | None, typer.Option(metavar="ORG", help="Of one organisation alone: what it owes and is owed.")] = None,
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    cache: Cache = None,
+    json: Json = False,
+) -> int:
+    """Show what each party's records lack: required fields, days until they are recorded, references to nothing, disagreements,
+    and handoffs of which it has not told its side."""
+    # polars takes longer to import than a question about one product to answer
+    from api.coverage import Covered, coverage_json, coverage_text
+
+    with whole_view(graph, viewer, as_of, cache) as view:
+        found = Covered(view, naming.steward(org) if org else None)
+        if json:
+            print_json(coverage_json(found))
+        else:
+            say(*coverage_text(found))
+        return 6 if reasons(view) else 0
+
+
 def pair(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be joined.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back all that the rule joined.")] = False,
@@ -256,6 +279,7 @@ def pair(
 
 
 COMMANDS = (
+    Command(coverage, "coverage", ("veintrace coverage", "veintrace coverage --org st-vera", "veintrace coverage --json")),
     Command(pair, "pair", ("veintrace pair --dry-run", "veintrace pair", "veintrace pair --undo")),
     Command(
         generate,
