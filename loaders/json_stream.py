@@ -1,0 +1,135 @@
+"""JSON documents of any size in little memory: what stands around a list of items, and the items one by one.
+
+A document is read twice, as what heads its items may stand behind them. `ijson` reads as strictly as RFC 8259 asks, but for a
+surrogate without its pair, which it would replace; that is looked for here.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import ijson
+import orjson
+
+from graph.errors import UnreadableSource
+
+MOST_BYTES = 32 * 2**20
+"""Bytes that one item may have, and all that stands around the items."""
+DEEPEST = 200
+"""Levels of objects and lists in each other; real documents stay under 20."""
+_MARK = b"\xef\xbb\xbf"
+_TOLD = 2**20
+_PLACED = 64 * 2**20
+"""In a file of so many bytes the line of a fault is looked up."""
+_BEGIN, _END = ("start_map", "start_array"), ("end_map", "end_array")
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(rb"%b%b|(?P<lone>%b|%b)|\\." % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
+_PAIR = rb"\ud800\udc00"
+Reached = Callable[[int], None]
+
+
+def around(path: Path, lists: Collection[str], reached: Reached) -> Any:
+    """A document without the items of its `lists` (`epcisBody.eventList`; the empty name of one that is the whole document): these
+    are empty.
+
+    Raises `UnreadableSource` for what is no JSON, not UTF-8, nested too deep or longer than may be."""
+    places = {f"{name}.item" if name else "item" for name in lists}
+    with path.open("rb") as file:
+        stretch = _Stretch(path, file, reached)
+        return _guarded(path, stretch, lambda: _built(stretch, places))
+
+
+def items(path: Path, name: str, reached: Reached) -> Iterator[Any]:
+    """The items of the list of this name in a document that `around` found no fault in."""
+    with path.open("rb") as file:
+        yield from ijson.items(_Stretch(path, file, reached, most=None), f"{name}.item" if name else "item", use_float=True)
+
+
+def _guarded(path: Path, stretch: "_Stretch", read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        place, reason = _place(path) or (f"byte {stretch.at:,} or before", str(error).splitlines()[0].strip("b'\""))
+        raise UnreadableSource(str(path), place, f"it is not JSON: {reason}", "mend the file at this place") from None
+
+
+def _place(path: Path) -> tuple[str, str] | None:
+    """Line and column of a fault, and what it is; None where the file is too long to look."""
+    if path.stat().st_size > _PLACED:
+        return None
+    try:
+        orjson.loads(path.read_bytes().removeprefix(_MARK))
+    except orjson.JSONDecodeError as error:
+        return f"line {error.lineno} column {error.colno}", error.msg
+    return None
+
+
+def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
+    builder, depth, inside, size = ijson.ObjectBuilder(), 0, 0, 0
+    for prefix, event, value in ijson.parse(stretch, use_float=True):
+        depth += (event in _BEGIN) - (event in _END)
+        if depth > DEEPEST:
+            reason = f"objects and lists may lie {DEEPEST} deep in each other"
+            raise UnreadableSource(stretch.name, f"byte {stretch.at:,} or before", reason, "write it flatter")
+        if inside:
+            if event in _END and depth < inside:
+                inside = 0
+                stretch.passed()
+        elif prefix in places:
+            inside = depth if event in _BEGIN else 0
+            stretch.passed()
+        else:
+            size += len(value) if isinstance(value, str) else 8
+            if size > MOST_BYTES:
+                reason = f"what stands around the events may have {MOST_BYTES:,} bytes"
+                raise UnreadableSource(stretch.name, "", reason, "split it into several documents")
+            builder.event(event, value)
+    return getattr(builder, "value", None)
+
+
+class _Stretch:
+    """A file read in stretches: it may go on for `most` bytes from where `passed` was called last."""
+
+    def __init__(self, path: Path, file: BinaryIO, reached: Reached, most: int | None = MOST_BYTES) -> None:
+        self.name, self.at = str(path), 0
+        self._file, self._reached, self._most = file, reached, most
+        self._begun = self._told = 0
+        self._tail = b""
+        if file.read(len(_MARK)) != _MARK:
+            file.seek(0)
+
+    def passed(self) -> None:
+        """What was read so far is done with."""
+        self._begun = self.at
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes. Raises `UnreadableSource`."""
+        if self._most is not None and self.at - self._begun > self._most + 2**20:
+            reason = f"one event may have {self._most:,} bytes"
+            raise UnreadableSource(self.name, f"byte {self._begun:,}", reason, "split it into several events")
+        data = self._file.read(size)
+        self.at += len(data)
+        self._look(data)
+        if self.at - self._told >= _TOLD:
+            self._told = self.at
+            self._reached(self.at)
+        return data
+
+    def _look(self, data: bytes) -> None:
+        """Raises `UnreadableSource` for a surrogate without its pair."""
+        told = self._tail + data
+        if b"\\" not in told:
+            self._tail = b""
+            return
+        # what begins after `sure` may go on in what comes next
+        sure = len(told) - len(_PAIR) + 1 if data else len(told)
+        done = max(0, sure)
+        for found in _ESCAPE.finditer(told):
+            if found.start() >= sure:
+                break
+            if found["lone"]:
+                at = f"byte {self.at - len(told) + found.start():,}"
+                raise UnreadableSource(self.name, at, "it holds a surrogate without its pair", "write the character itself")
+            done = max(done, found.end())
+        self._tail = told[done:]
