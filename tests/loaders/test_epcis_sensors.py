@@ -9,7 +9,7 @@ import pytest
 
 from graph.claims import RETRACTED, Claim
 from graph.sqlite_store import SqliteStore
-from loaders import epcis
+from loaders import epcis_event
 from loaders.epcis_sensors import readings
 from loaders.items import Context, Item
 from loaders.pipeline import LoadReport
@@ -93,9 +93,9 @@ def test_an_observation_is_about_the_objects_else_the_place_else_the_event(tmp_p
 def test_many_readings_of_many_objects_are_about_the_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = [{"value": number} for number in range(6)]
     event = {**EVENT, "sensorElementList": [{"sensorReport": reports}]}
-    monkeypatch.setattr(epcis, "_MOST_PAIRS", 12)
+    monkeypatch.setattr(epcis_event, "_MOST_PAIRS", 12)
     assert {tuple(about(claim)) for claim in observations(tmp_path / "events.json", event)} == {("object", "object")}
-    monkeypatch.setattr(epcis, "_MOST_PAIRS", 11)
+    monkeypatch.setattr(epcis_event, "_MOST_PAIRS", 11)
     assert {tuple(about(claim)) for claim in observations(tmp_path / "events.json", event)} == {("event",)}
 
 
