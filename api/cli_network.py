@@ -41,6 +41,7 @@ class Format(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+    EPCIS = "epcis"
 
 
 def generate(
@@ -51,7 +52,7 @@ def generate(
         list[str] | None,
         typer.Option("--set", metavar="RULE=NUMBER", help="Set a rule (repeat for more); `--rules` lists them."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="CSV or Parquet bundle.")] = Format.CSV,
+    form: Annotated[Format, typer.Option("--format", help="CSV or Parquet bundle, or EPCIS 2.0 in JSON-LD.")] = Format.CSV,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules that can be set, and write nothing.")] = False,
     json: Json = False,
 ) -> int:

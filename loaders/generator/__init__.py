@@ -1,9 +1,9 @@
 """A realistic network, invented: who handles what, how long it takes, what goes wrong, and what comes of it.
 
-`generate` writes `OUT/<organisation>/part-NNNN.<kind>.csv` (or `.parquet`): each party's claims as its own system would export
-them, late, by its own clock, with gaps at the borders, contradictions and corrections; both sides of a handoff told by both
-under one number, but for a tenth of shipments. Beside them `OUT/truth/` says what truly was: `network` (seed, rules, what was
-planted, what was measured), `journeys` and `handoffs`, as JSON lines that no loader takes.
+`generate` writes `OUT/<organisation>/part-NNNN.<kind>.csv` (or `.parquet`, or one `part-NNNN.jsonld` of EPCIS): each party's claims
+as its own system would export them, late, by its own clock, with gaps at the borders, contradictions and corrections; both sides
+of a handoff told by both under one number, but for a tenth of shipments. Beside them `OUT/truth/` says what truly was: `network`
+(seed, rules, what was planted, what was measured), `journeys` and `handoffs`, as JSON lines that no loader takes.
 
 Three handoffs are planted to be slow, one of which spoils material and so outcomes; a leg to an archive is longer than any but on
 nobody's way, and one intake is merely busy. Whether starting material is frozen depends on the site and on how sick the patient
