@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from api.output import written_bytes
 from api.render import SCHEMA_VERSION
 from graph.claims import labels_of
@@ -33,7 +31,7 @@ def written(view: View, found: Lineage, out: Path) -> dict[str, Any]:
         Word(word.steward, word.record, word.standing.fields, word.standing.rank, word.standing.ranks) for word in told.words
     )
     events, elements = writer.counts
-    file = written_bytes(out, orjson.dumps(writer.document(), option=orjson.OPT_INDENT_2))
+    file = written_bytes(out, writer.document())
     return {
         "schema_version": SCHEMA_VERSION,
         "roots": list(found.roots),

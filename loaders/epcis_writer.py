@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from graph import times
 from graph.claims import RETRACTED, Claim, Fields
 from graph.standing import same_json
@@ -51,8 +53,8 @@ class Writer:
     def __init__(self, names: Mapping[str, str | None], labels: Labels, sender: str | None = None) -> None:
         self._names, self._labels, self._sender = names, labels, sender
         self._spaces = Spaces()
-        self._events: list[dict[str, Any]] = []
-        self._vocabularies: dict[str, list[dict[str, Any]]] = {}
+        self._events: list[orjson.Fragment] = []
+        self._vocabularies: dict[str, list[orjson.Fragment]] = {}
         self._implied: dict[tuple[str, str], list[tuple[Fields, int]]] = {}
         self._newest = 0
 
@@ -69,20 +71,23 @@ class Writer:
             if not (word.record.startswith("event-") and self._event(word)):
                 self._element(word)
 
-    def document(self) -> dict[str, Any]:
-        """The document. It was made when the newest of what it holds was recorded: the same content, the same bytes."""
-        told = [
-            {"type": type_, "vocabularyElementList": elements} for type_, elements in sorted(self._vocabularies.items()) if elements
-        ]
-        return {
-            "@context": [CONTEXT, self._spaces.prefixes],
-            "type": "EPCISDocument",
-            "schemaVersion": "2.0",
-            "creationDate": times.iso(self._newest),
-            **({"sender": self._sender} if self._sender else {}),
-            **({"epcisHeader": {"epcisMasterData": {"vocabularyList": told}}} if told else {}),
-            "epcisBody": {"eventList": self._events},
-        }
+    def document(self) -> bytes:
+        """The document, an event a line.
+
+        Its date is that of the newest of what it holds, so that the same content is the same bytes."""
+        told = [{"type": type_, "vocabularyElementList": elements} for type_, elements in sorted(self._vocabularies.items())]
+        return orjson.dumps(
+            {
+                "@context": [CONTEXT, self._spaces.prefixes],
+                "type": "EPCISDocument",
+                "schemaVersion": "2.0",
+                "creationDate": times.iso(self._newest),
+                **({"sender": self._sender} if self._sender else {}),
+                **({"epcisHeader": {"epcisMasterData": {"vocabularyList": told}}} if told else {}),
+                "epcisBody": {"eventList": self._events},
+            },
+            option=orjson.OPT_INDENT_2,
+        )
 
     # -- events
 
@@ -104,7 +109,7 @@ class Writer:
         if claim.recorded_at != first:
             own[RECORDED] = times.iso(first)
         said, implied = differences(word.fields, claim.fields)
-        self._events.append({**event, **_prefixed({**own, **self._own(said, implied, later)})})
+        self._events.append(_line({**event, **_prefixed({**own, **self._own(said, implied, later)})}))
         return True
 
     def _whole_event(self, word: Word, spaces: Spaces) -> bool:
@@ -113,7 +118,7 @@ class Writer:
         read = self._read(word, event) if event else None
         if event is None or read is None or not _same(word, read.claims[0]):
             return False
-        self._events.append({**event, **_prefixed(self._speaker(word))})
+        self._events.append(_line({**event, **_prefixed(self._speaker(word))}))
         for claim in read.claims[1:]:
             said = self._implied.setdefault((claim.steward, claim.record), [])
             said.append((claim.fields, claim.recorded_at or 0))
@@ -154,7 +159,7 @@ class Writer:
             read = self._read_element(word, type_, element) or {}
         said, implied = differences(rest.fields, read)
         element["attributes"] = [*element["attributes"], *_attributes({**own, **self._own(said, implied, later)})]
-        self._vocabularies.setdefault(type_, []).append(element)
+        self._vocabularies.setdefault(type_, []).append(_line(element))
 
     def _read_element(self, word: Word, type_: str, element: dict[str, Any]) -> Fields | None:
         marked = {**element, "attributes": [*element["attributes"], *_attributes({RECORDED: times.iso(0)})]}
@@ -174,6 +179,11 @@ class Writer:
             )
         }
         return word._replace(fields=fields) if fields else None
+
+
+def _line(told: dict[str, Any]) -> orjson.Fragment:
+    """One event or element as it will be written: its text takes a tenth of the memory."""
+    return orjson.Fragment(orjson.dumps(told))
 
 
 def _by_rank(word: Word) -> tuple[int, dict[int, Fields]]:

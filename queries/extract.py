@@ -70,11 +70,16 @@ def _twins(holdings: Holdings, records: Iterable[str]) -> set[str]:
 
 
 def _opened(found: Lineage) -> set[str]:
-    """The containers that stood for their contents: roots, those that root events acted on, and those that went into a step."""
+    """The containers that stood for their contents: roots, those that root events acted on, those that went into a step, and those
+    that were inside one of these."""
     roots = set(found.roots)
     containers = {relation.source for relation in found.relations if relation.role == CONTAINER}
     used = {r.source for r in found.relations if r.type == "INPUT_TO" or (r.type == "SUBJECT_OF" and r.target in roots)}
-    return containers & (roots | used)
+    opened = containers & (roots | used)
+    stays = [(relation.source, relation.target) for relation in found.relations if relation.type == "CONTAINED_IN"]
+    while inner := {content for content, container in stays if container in opened and content in containers} - opened:
+        opened |= inner
+    return opened
 
 
 # -- names

@@ -27,7 +27,7 @@ from queries.lineage import Way, lineage
 from tests.epcis_schema import faults
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "first-journey"
-SEEDS, JOURNEYS = (1, 2, 3), 4
+JOURNEYS = 4
 
 
 def landed(store: Store, paths: list[Path], folder: Path, **options: Any) -> LoadReport:
@@ -117,6 +117,17 @@ def test_published_hashes_come_out_of_exported_documents(reference: Path, tmp_pa
     assert compared == 44
 
 
+def test_keys_with_a_wrong_check_digit_are_told_and_exported(tmp_path: Path) -> None:
+    asset, place = "https://id.example.com/8003/030013450007718765", "https://id.example.com/414/4012345000117"
+    event = {"type": "ObjectEvent", "eventTime": "2024-05-01T10:00:00Z", "eventTimeZoneOffset": "+00:00", "action": "OBSERVE",
+             "epcList": [asset], "readPoint": {"id": place}}  # fmt: skip
+    (tmp_path / "event.json").write_text(json.dumps([event]), encoding="utf-8")
+    store = loaded([tmp_path / "event.json"], tmp_path)
+    assert asset in json.dumps(told(view(store), [asset], "both"))
+    document = exported(view(store), [asset], "both", tmp_path / "out.jsonld")
+    assert document["epcisBody"]["eventList"] == [event]
+
+
 # -- what came as CSV, told by many
 
 
@@ -143,17 +154,19 @@ def test_all_of_a_network_exported_is_the_same_graph(tmp_path: Path) -> None:
     assert other.digest == one.digest
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_lineages_of_a_generated_network_load_back(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "viewer"), [(1, None), (2, None), (3, "cellforge"), (4, "st-vera"), (5, "skylane")])
+def test_lineages_of_a_generated_network_load_back(seed: int, viewer: str | None, tmp_path: Path) -> None:
     generate(tmp_path / "csv", JOURNEYS, seed)
     store = loaded([tmp_path / "csv"], tmp_path)
-    seen = view(store)
-    for root in random.Random(seed).sample(roots_of(store), 15):
+    seen = view(store, viewer)
+    known = [record for record in roots_of(store) if seen.find(record)]
+    for root in random.Random(seed).sample(known, 12):
         for way in ("up", "down"):
             out = tmp_path / "out.jsonld"
             document = exported(seen, [root], way, out)  # type: ignore[arg-type]
             assert faults(document) == [], root
-            assert told(view(loaded([out], tmp_path)), [root], way) == told(seen, [root], way), (root, way)  # type: ignore[arg-type]
+            again = view(loaded([out], tmp_path), viewer)
+            assert told(again, [root], way) == told(seen, [root], way), (root, way)  # type: ignore[arg-type]
 
 
 def test_an_export_says_what_its_viewer_sees_and_nothing_else(tmp_path: Path) -> None:
@@ -307,7 +320,7 @@ WILD = st.sampled_from(
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_our_extension_holds_there_is_a_typed_verdict(whole: tuple[Path, bytes], data: st.DataObject) -> None:
     path, told = whole
     document = json.loads(told)

@@ -30,6 +30,8 @@ __all__ = ["RULES", "TRUTH", "Format", "Rule", "Rules", "Summary", "generate"]
 
 PART = 5_000
 """Journeys of one part: a multiple of those that a batch serves."""
+_PART_OF_EPCIS = 1_000
+"""The same of EPCIS, for which all that an organisation says in a part is put together in memory."""
 _VERSION = 1
 PLANTED = {
     "handoff.late-pickup.delay": ("policlinico-arno-cell-lab", "cellforge-intake"),
@@ -71,6 +73,7 @@ def generate(
         raise UsageError(f"{out} is not empty; name a folder that is, or does not exist", path=str(out))
     world = World(seed, rules or Rules({}), Calendar(journeys))
     files, tally = Files(out, form), _Tally()
+    part = _PART_OF_EPCIS if form == "epcis" else PART
     world.tell(files)
     for number in range(journeys):
         if number % JOURNEYS == 0:
@@ -78,7 +81,7 @@ def generate(
         _one(world, number, files, tally)
         if progress and number % 50 == 49:
             progress(number + 1, journeys)
-        if number % PART == PART - 1:
+        if number % part == part - 1:
             files.end_part()
     network = _told(world, tally)
     files.truth("network", network)

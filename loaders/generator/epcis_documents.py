@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from graph.claims import Claim, Fields
 from loaders import csv_bundle
@@ -12,7 +11,7 @@ from loaders.generator.network import BY_NAME
 from loaders.items import Context, Item
 
 
-def of_bundle(organisation: str, paths: Sequence[Path]) -> dict[str, Any]:
+def of_bundle(organisation: str, paths: Sequence[Path]) -> bytes:
     """What an organisation says in some files of its bundle, as one document that it sends.
 
     Whatever it says of a record again later is an event, or an element of master data, of its own that says all it knows by then:

@@ -85,8 +85,8 @@ class Files:
         organisations = sorted({organisation for organisation, _ in self._begun})
         for organisation in organisations:
             paths = [self._path(key) for key in sorted(self._begun) if key[0] == organisation]
-            document = epcis_documents.of_bundle(organisation, paths)
-            (self._out / organisation / f"part-{self._part:04d}.jsonld").write_bytes(orjson.dumps(document))
+            document = self._out / organisation / f"part-{self._part:04d}.jsonld"
+            document.write_bytes(epcis_documents.of_bundle(organisation, paths))
             for path in paths:
                 path.unlink()
         return len(organisations)
