@@ -69,8 +69,9 @@ def generate(
         counts = {"journeys": told.journeys, "seed": seed, "files": told.files, "rows": told.rows}
         print_json({"schema_version": SCHEMA_VERSION, "out": str(out), **counts, "truth": str(out / generator.TRUTH)})
     else:
+        rows = "statements" if form is Format.EPCIS else "rows"
         say(
-            f"{told.journeys:,} journeys: {told.rows:,} rows in {told.files:,} files below {out}",
+            f"{told.journeys:,} journeys: {told.rows:,} {rows} in {told.files:,} files below {out}",
             f"what really was, which is never loaded, is in {out / generator.TRUTH}",
             f"next: veintrace load {out}",
         )
@@ -234,6 +235,7 @@ COMMANDS = (
         (
             "veintrace generate --journeys 400 --seed 1 --out network",
             "veintrace generate --journeys 400 --out unplanted --set handoff.late-pickup.delay=0",
+            "veintrace generate --journeys 400 --format epcis --out events",
             "veintrace generate --rules",
         ),
     ),

@@ -22,8 +22,8 @@ from loaders.items import Context, Item
 from tests.epcis_schema import faults
 
 KEYS = {
-    "object": ["lot:L-1@MAKER", "local:bag 7@HOSPITAL", "https://id.gs1.org/01/09521411000013/21/A%2F1", "urn:x:1", "uri:a:b",
-               "https://id.gs1.org/00/040123450000003338", "https://id.gs1.org/01/09521411000013/10/L1"],
+    "object": ["lot:L-1@MAKER", "local:bag 7@HOSPITAL", "https://id.gs1.org/01/09521411000034/21/A%2F1", "urn:x:1", "uri:a:b",
+               "https://id.gs1.org/00/040123450000003338", "https://id.gs1.org/01/09521411000034/10/L1"],
     "event": ["local:S-1@LAB", "waybill:W/1@CARRIER", "despatch_advice:LAB-1", "despatch_advice:urn:x:2", "transformation:urn:x:3",
               f"ni:///sha-256;{'0' * 64}?ver=CBV2.0"],
     "person": ["local:P-1@HOSPITAL", "https://id.gs1.org/8018/385888700000000017", "urn:uuid:1"],
@@ -38,7 +38,7 @@ NAMES |= {keyed_id(cls, "a row of nobody"): None for cls in CLASSES}
 IDS = {cls: [record for record in NAMES if record.startswith(f"{cls}-")] for cls in CLASSES}
 LABELS = {
     "event": ["event_id:urn:uuid:7", "event_id:7", "din:A999917123456"],
-    "object": ["https://id.gs1.org/01/09521411000013", "din:A999917123456"],
+    "object": ["https://id.gs1.org/01/09521411000034", "din:A999917123456"],
 }
 INSTANTS = ["2024", "2024-05", "2024-05-01", "2024-05-01T10:00+02:00", "2024-05-01T10:00:00Z", "2024-05-01T10:00:00.25-06:30",
             "2024-05-01T10:00:00+14:30", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59.999999-01:00"]  # fmt: skip
