@@ -89,9 +89,9 @@ def _keys(view: View, words: list[State], ids: set[str]) -> dict[str, str | None
     """The key texts of some ids and of all that words about them name."""
     named = _named(words) | ids
     keys = view.keys(named)
-    if named - keys.keys():  # what only a retracted word names is not known otherwise
-        for entry in view.history(ids):
-            keys |= {record: text for record, text in entry.claim.claim.names.items() if record in named and record not in keys}
+    if missing := named - keys.keys():  # what only a retracted word names is not known otherwise
+        for entry in view.history({word.record for word in words if _named([word]) & missing}):
+            keys |= {record: text for record, text in entry.claim.claim.names.items() if record in missing}
     return keys
 
 
