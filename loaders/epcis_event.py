@@ -247,7 +247,9 @@ class _Event:
     def _relate(
         self, draft: Draft, type_: str, epcs: str, quantities: str, *, incoming: bool = True, role: str | None = None
     ) -> None:
-        """State a relation to each object of two lists. Lists that name one twice are kept as they are, too: a relation is one."""
+        """State a relation to each object of two lists.
+
+        Lists that name one twice are kept, too, for its relation is one."""
         told = {"role": role} if role else {}
         related = []
         for text in self.event.get(epcs) or ():

