@@ -44,6 +44,7 @@ class Format(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+    EPCIS = "epcis"
 
 
 def generate(
@@ -54,7 +55,7 @@ def generate(
         list[str] | None,
         typer.Option("--set", metavar="RULE=NUMBER", help="Set a rule (repeat for more); `--rules` lists them."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="CSV or Parquet bundle.")] = Format.CSV,
+    form: Annotated[Format, typer.Option("--format", help="CSV or Parquet bundle, or EPCIS 2.0 in JSON-LD.")] = Format.CSV,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules that can be set, and write nothing.")] = False,
     json: Json = False,
 ) -> int:
@@ -71,8 +72,9 @@ def generate(
         counts = {"journeys": told.journeys, "seed": seed, "files": told.files, "rows": told.rows}
         print_json({"schema_version": SCHEMA_VERSION, "out": str(out), **counts, "truth": str(out / generator.TRUTH)})
     else:
+        rows = "statements" if form is Format.EPCIS else "rows"
         say(
-            f"{told.journeys:,} journeys: {told.rows:,} rows in {told.files:,} files below {out}",
+            f"{told.journeys:,} journeys: {told.rows:,} {rows} in {told.files:,} files below {out}",
             f"what really was, which is never loaded, is in {out / generator.TRUTH}",
             f"next: veintrace load {out}",
         )
@@ -287,6 +289,7 @@ COMMANDS = (
         (
             "veintrace generate --journeys 400 --seed 1 --out network",
             "veintrace generate --journeys 400 --out unplanted --set handoff.late-pickup.delay=0",
+            "veintrace generate --journeys 400 --format epcis --out events",
             "veintrace generate --rules",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Commands that ask: lineage, recall, history, find."""
+"""Commands that ask: lineage, export, recall, history, find."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +31,12 @@ class Way(StrEnum):
     UP = "up"
     DOWN = "down"
     BOTH = "both"
+
+
+class ExportFormat(StrEnum):
+    """Formats of an exported lineage."""
+
+    EPCIS = "epcis"
 
 
 @contextmanager
@@ -69,6 +75,29 @@ def lineage(
             if html:
                 say(f"written to {html}")
     return 0 if found.completeness.whole else 6
+
+
+def export(
+    identifier: Annotated[str, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., a local number, an id.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Write the lineage there: the whole of it or nothing.")],
+    direction: Annotated[Way, typer.Option(help="What it was made from (up), what was made of it (down), or both.")] = Way.UP,
+    form: Annotated[ExportFormat, typer.Option("--format", help="EPCIS 2.0 in JSON-LD.")] = ExportFormat.EPCIS,
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> int:
+    """Write a lineage as a document that others can read, and that loads back to the same lineage."""
+    from api import exports
+
+    with _view(graph, viewer, as_of) as view:
+        told = exports.written(view, ask_lineage(view, [view.resolve(identifier)], direction.value), out)
+    if json:
+        print_json(told)
+    else:
+        counts = f"{told['records']} records, {told['events']} events, {told['elements']} elements of master data"
+        say(f"{counts}, as {len(told['stewards'])} stewards say them: written to {out}")
+    return 0
 
 
 def _complete(completeness: Completeness, view: View) -> str:
@@ -206,6 +235,14 @@ COMMANDS = (
             "veintrace lineage DOSE-1",
             "veintrace lineage lot:VEC-7@vectorworks --direction down --json",
             "veintrace lineage DOSE-1 --html dose.html",
+        ),
+    ),
+    Command(
+        export,
+        "export",
+        (
+            "veintrace export DOSE-1 --out dose.jsonld",
+            "veintrace export lot:VEC-7@vectorworks --direction down --viewer vectorworks --out lot.jsonld --json",
         ),
     ),
     Command(

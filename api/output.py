@@ -87,3 +87,11 @@ def written_file(path: Path, rows: "pl.DataFrame") -> dict[str, Any]:
     coming.replace(path)
     with path.open("rb") as file:
         return {"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest(), "rows": len(rows)}
+
+
+def written_bytes(path: Path, data: bytes) -> dict[str, Any]:
+    """Write a file: the whole of it or none. Returns `{path, sha256}`."""
+    coming = path.with_name(f"{path.name}.part")
+    coming.write_bytes(data)
+    coming.replace(path)
+    return {"path": str(path), "sha256": hashlib.sha256(data).hexdigest()}

@@ -5,7 +5,7 @@ from typing import Any
 
 from api.parties import contacts, named
 from graph import times
-from graph.identifiers import parse
+from graph.identifiers import lenient
 from graph.record import Record
 from graph.verify import Verification
 from graph.view import Entry, View, token
@@ -22,7 +22,7 @@ def reasons(view: View) -> list[str]:
 
 def identifier_json(text: str, cls: str) -> dict[str, Any]:
     """`{scheme, value}` of an identifier text, and its assigner where it is a local one."""
-    found = parse(text, cls=cls)
+    found = lenient(text, cls=cls)
     told = {"scheme": found.scheme, "value": found.value}
     return {**told, "assigner": found.assigner} if found.assigner else told
 
@@ -35,7 +35,7 @@ def label(record: Record) -> str:
     texts = sorted(record.identifiers, key=lambda text: (text.startswith(("ni:", "event_hash")), len(text)))
     if not texts:
         return record.id[:18]
-    found = parse(texts[0], cls=record.id.partition("-")[0])
+    found = lenient(texts[0], cls=record.id.partition("-")[0])
     return found.value if len(found.value) <= 60 else f"{found.value[:16]}...{found.value[-40:]}"
 
 

@@ -200,6 +200,21 @@ class DeadlineExceeded(TraceError):
         super().__init__(f"stopped after {seconds:g} s; ask for less (a depth, fewer roots) or allow more time", seconds=seconds)
 
 
+class IncompleteAnswer(TraceError):
+    """An answer that is not whole, where a part must not pass for the whole."""
+
+    code = "INCOMPLETE_ANSWER"
+    exit_status = 6
+    http_status = 504
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            f"the answer is not whole ({', '.join(reasons)}), so nothing was written; ask for less, allow more time, or wait until "
+            "the load is done",
+            reasons=list(reasons),
+        )
+
+
 class StoreUnavailable(TraceError):
     """The graph cannot be opened or reached."""
 

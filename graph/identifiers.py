@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import quote, unquote
 
 from graph import gs1, isbt128
 from graph.errors import InvalidIdentifier
@@ -86,6 +87,9 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
 _URI_LIKE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|geo|did|tag|info|uuid|ni|mailto):)\S+\Z", re.IGNORECASE)
 _EVENT_HASH = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.0\Z")
 _OUR_WORDS = frozenset((*SCHEMES, *_FORBIDDEN, "gln")) - {"uri"}
+_OURS = "urn:veintrace:"
+_OUR_URN = re.compile(rf"{_OURS}({'|'.join(CLASSES)}):(.+)\Z")
+_OUR_ID = re.compile(rf"{_OURS}((?:{'|'.join(CLASSES)})-[0-9a-f]{{32}})\Z")
 _GS1_WORDS = {key.scheme: key.ai for key in gs1.KEYS.values()} | {"gln": "414"}
 
 
@@ -156,9 +160,43 @@ def lenient(text: str, *, cls: str, assigner: str | None = None) -> Identifier:
         return parse(text, cls=cls, assigner=assigner)
     except InvalidIdentifier:
         uri = text.strip()
-        if not _ABSOLUTE.match(uri) or not uri.isprintable() or uri.partition(":")[0].lower() in _OUR_WORDS:
+        ours = uri.startswith(_OURS) or uri.partition(":")[0].lower() in _OUR_WORDS
+        if ours or not _ABSOLUTE.match(uri) or not uri.isprintable():
             raise
     return Identifier("uri", canonical_uri(uri))
+
+
+def uri_of(cls: str, text: str) -> str:
+    """A URI for the key text of a record of class `cls`, for formats that take nothing else; `lenient` reads it back.
+
+    A key that is a URI stands for itself; any other is written as `urn:veintrace:CLASS:TEXT`, percent-encoded."""
+    if _URI_LIKE.match(text) and not text.startswith(_OURS):
+        try:
+            if lenient(text, cls=cls).text == text:
+                return text
+        except InvalidIdentifier:
+            pass
+    return own_uri(cls, text)
+
+
+_IN_URN = ":@/!$'()*+,;=-._~"
+"""What may stand unchanged in the last part of a URN (RFC 8141)."""
+
+
+def own_uri(cls: str, text: str) -> str:
+    """`urn:veintrace:CLASS:TEXT`, percent-encoded: a URI of ours for the key text of a record of class `cls`."""
+    return f"{_OURS}{cls}:{quote(text, safe=_IN_URN)}"
+
+
+def uri_of_id(record: str) -> str:
+    """A URI for a record that no key names: `urn:veintrace:ID`, which `id_of_uri` reads back."""
+    return _OURS + record
+
+
+def id_of_uri(text: str) -> str | None:
+    """The id in a URI of `uri_of_id`; None for any other text."""
+    match = _OUR_ID.match(text.strip())
+    return match[1] if match else None
 
 
 def canonical_uri(text: str) -> str:
@@ -187,6 +225,8 @@ def _special(text: str, cls: str, assigner: str | None) -> Identifier:
         return _linked(link) if link else Identifier("uri", text)
     if _EVENT_HASH.match(text):
         return Identifier("event_hash", text)
+    if text.startswith(_OURS):
+        return _our_urn(text, cls)
     if (match := _PREFIXED.match(text)) and (found := _prefixed(text, match[1].lower(), match[2].strip(), cls, assigner)):
         return found
     if _URI_LIKE.match(text):
@@ -195,6 +235,14 @@ def _special(text: str, cls: str, assigner: str | None) -> Identifier:
     if at and value and stated:
         return Identifier("local", value, stated)
     return _local(text, cls, assigner)
+
+
+def _our_urn(text: str, cls: str) -> Identifier:
+    match = _OUR_URN.match(text)
+    if match is None or match[1] != cls:
+        reason = f"it names a record of class {match[1]}, not {cls}" if match else "it is no URN of an identifier"
+        raise InvalidIdentifier(text, reason, f"write {_OURS}{cls}:IDENTIFIER, percent-encoded")
+    return lenient(unquote(match[2]), cls=cls)
 
 
 def _gs1_uri(text: str) -> str | None:

@@ -188,6 +188,14 @@ class View:
         states = self._states(joins, told)
         return self._assembled(joins, states, joins.keys() - {state.record for state in states})
 
+    def words(self, ids: Collection[str]) -> list[State]:
+        """What each steward says under each of `ids`, with its dates of recording; what is retracted, too."""
+        return self._store.get(ids, self._scope) if ids else []
+
+    def keys(self, ids: Collection[str]) -> dict[str, str | None]:
+        """The texts of the keys of those of `ids` that are known; None for one that no key names."""
+        return self._store.known(ids, self._scope) if ids else {}
+
     def _states(self, ids: Collection[str], told: Told) -> list[State]:
         others = [record for record in ids if record not in told.ids]
         states = self._store.get(others, self._scope) if others else []

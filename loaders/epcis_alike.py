@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from graph import times
+from loaders.epcis_words import local_word
 from loaders.event_hash import expanded, identifier, instant, is_plain
 
 _STANDARD = {
@@ -58,6 +59,35 @@ def add(told: dict[str, Any], key: str, value: Any) -> None:
     else:
         before, more = (item if isinstance(item, list) else [item] for item in (told[key], value))
         told[key] = [*before, *more]
+
+
+def typed(elements: Any, item: str) -> list[dict[str, Any]]:
+    """A list of parties or business transactions: words of the standard bare, GS1 keys as Digital Links, in one order."""
+    told = [dict(element) for element in elements or ()]
+    for element in told:
+        if isinstance(element.get("type"), str):
+            element["type"] = local_word(element["type"])
+        element[item] = identifier(element[item])
+    return sorted(told, key=lambda element: (str(element.get("type")), element[item]))
+
+
+def objects(elements: Any) -> list[Any]:
+    """A list of objects or of quantities of them, GS1 keys as Digital Links."""
+    return [
+        {**element, "epcClass": identifier(element["epcClass"])} if isinstance(element, dict) else identifier(element)
+        for element in elements or ()
+    ]
+
+
+def places(event: Mapping[str, Any], prefixes: Mapping[str, str]) -> dict[str, Any]:
+    """`readPoint` and `bizLocation` of an event where it has them: the id, or with extensions all that is said of the place."""
+    found: dict[str, Any] = {}
+    for field in ("readPoint", "bizLocation"):
+        place = event.get(field)
+        if isinstance(place, dict):
+            told = named({key: value for key, value in place.items() if key != "id"}, prefixes)
+            found[field] = {**told, "id": identifier(place["id"])} if told else identifier(place["id"])
+    return found
 
 
 def sensors(elements: Any, prefixes: Mapping[str, str]) -> Any:

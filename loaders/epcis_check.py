@@ -276,6 +276,8 @@ def _places(event: Mapping[str, Any]) -> Iterator[Problem]:
     for field in ("ilmd", "persistentDisposition"):
         if event.get(field) is not None and not isinstance(event[field], dict):
             yield _problem(field, event[field], "INVALID_VALUE", "it is no object", "give an object")
+    if event.get("sensorElementList") is not None and not isinstance(event["sensorElementList"], list):
+        yield _problem("sensorElementList", event["sensorElementList"], "INVALID_VALUE", "it is no list", "give a list of elements")
     if event.get("eventID") is not None and not _is_text(event["eventID"]):
         yield _problem("eventID", event["eventID"], "INVALID_VALUE", "it is no URI", "give a URI")
 

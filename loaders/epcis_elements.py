@@ -12,7 +12,7 @@ from typing import Any
 
 from lxml.etree import _Element
 
-from loaders.epcis_alike import add
+from loaders.epcis_alike import add, gathered
 from loaders.epcis_check import BIZSTEPS, DISPOSITIONS
 from loaders.epcis_words import local_word
 from loaders.items import Problem
@@ -21,6 +21,8 @@ DOCUMENTS = {"urn:epcglobal:epcis:xsd:1": "1.2", "urn:epcglobal:epcis:xsd:2": "2
 """Versions by the namespace of a document."""
 QUERIES = {"urn:epcglobal:epcis-query:xsd:1": "1.2", "urn:epcglobal:epcis-query:xsd:2": "2.0"}
 """Versions by the namespace of a query document."""
+MASTER = {"urn:epcglobal:epcis-masterdata:xsd:1": "1.2", "urn:epcglobal:epcis-masterdata:xsd:2": "2.0"}
+"""Versions by the namespace of a document of master data."""
 WRAPPERS = ("extension", "baseExtension")
 """What 1.2 puts around fields that came with a later version."""
 
@@ -41,6 +43,12 @@ def event_of(element: _Element) -> tuple[_Told, dict[str, str], list[Problem]]:
     """`(event, its namespaces by prefix, what is wrong with its syntax)`; an element that is no event has only a type."""
     reader = _Reader()
     return reader.event(element), reader.prefixes, reader.problems
+
+
+def element_of(element: _Element) -> tuple[_Told, dict[str, str]]:
+    """`(element of master data, its namespaces by prefix)`."""
+    reader = _Reader()
+    return reader.vocabulary(element), reader.prefixes
 
 
 def standard_name(element: _Element) -> str | None:
@@ -90,6 +98,20 @@ class _Reader:
         for name, value in self._attributes(element):
             if name.startswith("{"):
                 add(told, name, value)
+        return told
+
+    def vocabulary(self, element: _Element) -> _Told:
+        """An element of a vocabulary: its id, its attributes, and the ids of its children."""
+        told: _Told = {"id": element.get("id", ""), "attributes": []}
+        for child in _unwrapped(element):
+            match standard_name(child):
+                case "attribute":
+                    inner = gathered((self._name(part), self._extension(part)) for part in _elements(child))
+                    told["attributes"].append({"id": child.get("id", ""), "attribute": inner or own_text(child)})
+                case "children":
+                    told["children"] = [own_text(part) for part in _elements(child)]
+                case _:
+                    told["attributes"].append({"id": self._name(child), "attribute": self._extension(child)})
         return told
 
     def _order(self, names: list[str | None]) -> None:

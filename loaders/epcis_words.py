@@ -1,6 +1,7 @@
 """Words of the Core Business Vocabulary that decide how an event is read (CBV 2.0 sections 7 and 8)."""
 
 import re
+from urllib.parse import quote, unquote
 
 DEPARTURES = {"shipping": "released_at", "departing": "released_at", "dispatching": "released_at"}
 """Business steps that release custody, with the field of a handoff they fill."""
@@ -22,6 +23,15 @@ _PREFIX = re.compile(
 )
 
 
+_OURS = "urn:veintrace:word:"
+
+
 def local_word(text: str) -> str:
-    """A standard word without its prefix (`shipping`); other words as they are."""
-    return _PREFIX.sub("", text.strip(), count=1)
+    """A standard word without its prefix (`shipping`), and one of `own_word`; other words as they are."""
+    told = text.strip()
+    return unquote(told[len(_OURS) :]) if told.startswith(_OURS) else _PREFIX.sub("", told, count=1)
+
+
+def own_word(text: str) -> str:
+    """A URI for a word that is none of the standard."""
+    return _OURS + quote(text, safe="")

@@ -15,16 +15,16 @@ from lxml import etree
 from lxml.etree import _Element
 
 from graph.errors import UnreadableSource
-from loaders import epcis
+from loaders import epcis, epcis_event, epcis_master
 from loaders.epcis_check import EVENTS
-from loaders.epcis_elements import DOCUMENTS, QUERIES, event_of, own_text, parts, standard_name
+from loaders.epcis_elements import DOCUMENTS, MASTER, QUERIES, element_of, event_of, own_text, parts, standard_name
 from loaders.items import Context, Item, Refused, XmlEvent
 
 MOST_BYTES = 32 * 2**20
 """Bytes that one event may have, and whatever else stands between two tags of a document."""
 _TOLD = 2**20
 _LINES = 65_535  # libxml2 counts no further
-_ROOTS = {"EPCISDocument": DOCUMENTS, "EPCISQueryDocument": QUERIES}
+_ROOTS = {"EPCISDocument": DOCUMENTS, "EPCISQueryDocument": QUERIES, "EPCISMasterDataDocument": MASTER}
 _REQUESTS = ("Poll", "Subscribe", "Unsubscribe", "GetQueryNames", "GetSubscriptionIDs", "GetStandardVersion", "GetVendorVersion")
 _SENDER = ("StandardBusinessDocumentHeader", "Sender", "Identifier")
 _HEADER = (
@@ -73,7 +73,8 @@ class _Stretch:
 class _Open:
     """An element that is open: its local name, its place (a step of an XPath) and the children met, by name.
 
-    It is a `document`, its `header`, `body` or `results`, a `list` of events, a `wrapper` in it, an `item` or `other`."""
+    It is a `document`, its `header` (or master data anywhere), `body` or `results`, a `list` of events, a `wrapper` in it, an
+    `item`, an `element` of master data or `other`."""
 
     kind: str
     name: str
@@ -90,6 +91,7 @@ class _Document:
         self._inside = 0  # open elements of an item
         self._version, self._created = "2.0", ""
         self._sender: str | None = None
+        self._vocabulary = ""  # the type of the vocabulary that is open
         self._listed = False
         self._held, self._held_at = "", ""  # what stands where events should
 
@@ -145,8 +147,11 @@ class _Document:
             self._open.append(_Open(_kind(parent.kind, standard_name(element)), name, place))
             if parent.kind in ("body", "results") and self._open[-1].kind == "other" and not self._held:
                 self._held, self._held_at = name, self._at(element)
-        self._inside = int(self._open[-1].kind == "item")
-        self._listed |= self._open[-1].kind in ("item", "list", "wrapper")
+        opened = self._open[-1]
+        if opened.kind == "header" and opened.name == "Vocabulary":
+            self._vocabulary = element.get("type", "")
+        self._inside = int(opened.kind in ("item", "element"))
+        self._listed |= opened.kind in ("item", "list", "wrapper") or (opened.kind == "header" and opened.name == "VocabularyList")
 
     def _root(self, element: _Element) -> str:
         """What the root is. Raises `UnreadableSource` for what is not of EPCIS."""
@@ -154,14 +159,14 @@ class _Document:
             reason = "it declares a document type (DOCTYPE); at most 0 may be declared, and no entities"
             raise self._unreadable(element, reason, "leave the DOCTYPE out and write what its entities stand for")
         namespace, name = parts(str(element.tag))
-        self._version = {**DOCUMENTS, **QUERIES}.get(namespace or "", "2.0")
+        self._version = {**DOCUMENTS, **QUERIES, **MASTER}.get(namespace or "", "2.0")
         self._created = element.get("creationDate", "")
         if namespace in _ROOTS.get(name, ()):
             return "document"
         if standard_name(element) in EVENTS:
             return "item"
-        if standard_name(element) == "extension":
-            return "wrapper"
+        if standard_name(element) in ("extension", "VocabularyList"):
+            return "wrapper" if name == "extension" else "header"
         if namespace in QUERIES:
             what = f"an EPCIS query ({name}), not events" if name in _REQUESTS else f"{name} of an EPCIS query service, not events"
         else:
@@ -184,11 +189,18 @@ class _Document:
         self._stretch.passed()
 
     def _item(self, element: _Element) -> Item | Refused:
-        event, prefixes, problems = event_of(element)
+        if self._open[-1].kind == "element":
+            told, prefixes = element_of(element)
+            found = epcis_master.item(self._source(prefixes), self._at(element), self._vocabulary, told)
+        else:
+            event, prefixes, problems = event_of(element)
+            found = epcis_event.item(self._source(prefixes), self._at(element), event, problems)
+        return replace(found, raw=self._kept(element)) if isinstance(found, Refused) else found
+
+    def _source(self, prefixes: dict[str, str]) -> epcis_event.Source:
         context = self._context
         steward = context.steward if context.forced else epcis.sender(self._sender) or context.steward
-        found = epcis.item(epcis.Source(self._path, context, prefixes, steward), self._at(element), event, problems)
-        return replace(found, raw=self._kept(element)) if isinstance(found, Refused) else found
+        return epcis_event.Source(self._path, context, prefixes, steward, epcis_master.created(self._created))
 
     def _at(self, element: _Element) -> str:
         """Where an open element stands: its XPath and line."""
@@ -205,15 +217,14 @@ class _Document:
         head = f'<epcis:EPCISDocument xmlns:epcis="{namespace}" schemaVersion="{self._version}"{created}>\n'
         if self._sender:
             head += _HEADER.format(escape(self._sender))
-        return XmlEvent(head, "<extension>" * wrappers + text + "</extension>" * wrappers)
+        vocabulary = self._vocabulary if self._open[-1].kind == "element" else None
+        return XmlEvent(head, "<extension>" * wrappers + text + "</extension>" * wrappers, vocabulary)
 
     # -- what it is instead
 
     def _without_events(self) -> str:
         if self._held in _REQUESTS:
             return f"it is an EPCIS query ({self._held}), not events"
-        if self._held == "VocabularyList":
-            return "it holds master data, no events"
         return f"it holds {self._held}, no list of events" if self._held else "it has no list of events"
 
     def _unreadable(self, element: _Element, reason: str, repair: str) -> UnreadableSource:
@@ -223,7 +234,9 @@ class _Document:
 def _kind(parent: str, name: str | None) -> str:
     """What an element of this name is in its parent."""
     match parent, name:
-        case ("document", "EPCISHeader") | ("header", _):
+        case "header", "VocabularyElement":
+            return "element"
+        case ("document", "EPCISHeader") | ("header", _) | (("body" | "results"), "VocabularyList"):
             return "header"
         case "document", "EPCISBody":
             return "body"

@@ -30,10 +30,20 @@ class Item(NamedTuple):
 
 
 class XmlEvent(NamedTuple):
-    """The text of an element that was refused, and the head of a document in which it can be loaded again."""
+    """The text of an element that was refused, and the head of a document in which it can be loaded again.
+
+    An element of master data is of the `vocabulary` of that type."""
 
     head: str
     text: str
+    vocabulary: str | None = None
+
+
+class MasterElement(NamedTuple):
+    """An element of master data that was refused, and the type of its vocabulary."""
+
+    type: Any
+    element: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +89,18 @@ class Draft:
             )
         draft = cls(steward, word, identifiers.record_id(word, key))
         draft.names[draft.record] = key.text
-        for other in found:
-            if other.is_key and other != key:
-                joined = identifiers.record_id(word, other)
-                draft.fields[f"SAME_AS {joined}"] = True
-                draft.names[joined] = other.text
-            elif not other.is_key:
-                draft.fields[f"is {other.text}"] = True
+        draft.carry(found)
         return draft
+
+    def carry(self, found: list[Identifier]) -> None:
+        """State identifiers: further keys join the record, labels are carried."""
+        for other in found:
+            record = identifiers.record_id(self.cls, other) if other.is_key else self.record
+            if not other.is_key:
+                self.fields[f"is {other.text}"] = True
+            elif record != self.record:
+                self.fields[f"SAME_AS {record}"] = True
+                self.names[record] = other.text
 
     def value(self, name: str, value: Any) -> None:
         """State a plain value; None and empty text say nothing."""

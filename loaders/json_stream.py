@@ -68,6 +68,8 @@ def _place(path: Path) -> tuple[str, str] | None:
 def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
     builder, depth, inside, size = ijson.ObjectBuilder(), 0, 0, 0
     for prefix, event, value in ijson.parse(stretch, use_float=True):
+        if depth == 0:
+            places = {"item"} & {*places} if event == "start_array" else {*places} - {"item"}
         depth += (event in _BEGIN) - (event in _END)
         if depth > DEEPEST:
             reason = f"objects and lists may lie {DEEPEST} deep in each other"
@@ -81,6 +83,8 @@ def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
             stretch.passed()
         else:
             size += len(value) if isinstance(value, str) else 8
+            if event == "map_key" and "." in value and any(place.startswith(f"{prefix}.{value}".lstrip(".")) for place in places):
+                raise UnreadableSource(stretch.name, "", f"a member is named {value!r}, as a place is", "rename it")
             if size > MOST_BYTES:
                 reason = f"what stands around the events may have {MOST_BYTES:,} bytes"
                 raise UnreadableSource(stretch.name, "", reason, "split it into several documents")

@@ -1,21 +1,25 @@
 """What was refused, in the format it came in (of Parquet: CSV), with the reasons beside it: mend it and load the folder."""
 
 import csv
-import io
 import json
 import re
+from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from loaders import csv_bundle
 from loaders.csv_rows import UNREAD
-from loaders.items import Problem, Refused, XmlEvent
+from loaders.epcis import LISTS
+from loaders.items import MasterElement, Problem, Refused, XmlEvent
+from loaders.json_stream import around
 from loaders.sources import SUFFIX, Source
 
 NOTES = (UNREAD, "_at", "_field", "_reason", "_repair")
 """Columns added to refused rows. The loader ignores all but the first, which must be emptied before a row is read."""
 
+_SENDERS = ("sender", "sbdh:sender")
+"""Members of a document, or of its header, that name who sends it."""
 _TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 
 
@@ -32,6 +36,8 @@ class Quarantine:
         self._rows: csv.DictWriter[str] | None = None
         self._events: list[dict[str, Any]] = []
         self._elements = 0
+        self._listed = False  # whether a list of events is open
+        self._master: list[MasterElement] = []
 
     def __enter__(self) -> "Quarantine":
         return self
@@ -39,11 +45,9 @@ class Quarantine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._file is not None:
             if self._events:
-                self._file.write('\n]}, "veintrace:refused": ')
-                json.dump(self._events, self._file, ensure_ascii=False, indent=1)
-                self._file.write("}\n")
+                self._close_document(self._file)
             if self._elements:
-                self._file.write("</EventList></EPCISBody>\n</epcis:EPCISDocument>\n")
+                self._file.write(f"{'</EventList>' if self._listed else ''}</EPCISBody>\n</epcis:EPCISDocument>\n")
             self._file.close()
 
     def add(self, item: Refused) -> None:
@@ -89,28 +93,68 @@ class Quarantine:
             return [name.strip() for name in next(csv.reader(source))]
 
     def _add_event(self, item: Refused, file: TextIO) -> None:
-        """Events go into a document as they were; its member `veintrace:refused` says what is wrong with each."""
-        file.write(",\n" if self._events else self._opening())
-        file.write(json.dumps(item.raw, ensure_ascii=False))
+        """Events go into a document as they were; its member `veintrace:refused` says what is wrong with each.
+
+        Elements of master data wait, for its header is written last."""
+        if not self._events:
+            file.write(self._opening())
         problems = [{"field": p.field, "reason": p.reason, "repair": p.repair} for p in item.problems]
-        self._events.append({"event": len(self._events), "was_at": item.at, "problems": problems})
+        if isinstance(item.raw, MasterElement):
+            place = {"element": len(self._master)}
+            self._master.append(item.raw)
+        else:
+            place = {"event": len(self._events) - len(self._master)}
+            file.write(",\n" if place["event"] else "")
+            file.write(json.dumps(item.raw, ensure_ascii=False))
+        self._events.append({**place, "was_at": item.at, "problems": problems})
+
+    def _close_document(self, file: TextIO) -> None:
+        header = self._sender("epcisHeader")
+        if self._master:
+            told = [{"type": each.type, "vocabularyElementList": [each.element]} for each in self._master]
+            header["epcisMasterData"] = {"vocabularyList": told}
+        file.write("\n]}, ")
+        for name, value in (("epcisHeader", header), ("veintrace:refused", self._events)):
+            if value:
+                file.write(
+                    f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False, indent=1)}{', ' if name == 'epcisHeader' else ''}"
+                )
+        file.write("}\n")
 
     def _add_element(self, item: Refused, raw: XmlEvent, file: TextIO) -> None:
         """Elements go into a document of their version as they were, each behind a comment that says what is wrong with it."""
         if not self._elements:
-            file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n{raw.head}<EPCISBody><EventList>\n')
+            file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n{raw.head}<EPCISBody>')
+        if self._listed is not (raw.vocabulary is None):
+            self._listed = raw.vocabulary is None
+            file.write("<EventList>\n" if self._listed else "</EventList>\n")
         self._elements += 1
         told = f"was at {item.at}" + "".join(f"\n  {p.field or 'event'}: {p.reason}; {p.repair}" for p in item.problems)
         file.write(f"<!-- {_TWO_HYPHENS.sub('- ', told)} -->\n")
-        file.write(f"{raw.text}\n")
+        if raw.vocabulary is None:
+            file.write(f"{raw.text}\n")
+        else:
+            file.write(f'<VocabularyList><Vocabulary type="{escape(raw.vocabulary)}"><VocabularyElementList>{raw.text}')
+            file.write("</VocabularyElementList></Vocabulary></VocabularyList>\n")
 
     def _opening(self) -> str:
-        """The head of an EPCIS document with the contexts of the original."""
-        document = json.loads(self._source.path.read_bytes())
-        context = document.get("@context", []) if isinstance(document, dict) else []
-        head = io.StringIO()
-        json.dump({"@context": context, "type": "EPCISDocument", "schemaVersion": "2.0"}, head, ensure_ascii=False)
-        return head.getvalue()[:-1] + ', "epcisBody": {"eventList": [\n'
+        """The head of an EPCIS document with the contexts, date and sender of the original."""
+        document = self._original()
+        told = {"@context": document.get("@context", []), "type": "EPCISDocument", "schemaVersion": "2.0"}
+        if "creationDate" in document:
+            told["creationDate"] = document["creationDate"]
+        return json.dumps({**told, **self._sender()}, ensure_ascii=False)[:-1] + ', "epcisBody": {"eventList": [\n'
+
+    def _sender(self, *path: str) -> dict[str, Any]:
+        """What the original says of its sender, in itself or in a part of it."""
+        told: Any = self._original()
+        for name in path:
+            told = told.get(name)
+        return {name: told[name] for name in _SENDERS if name in told} if isinstance(told, dict) else {}
+
+    def _original(self) -> dict[str, Any]:
+        document = around(self._source.path, LISTS, lambda at: None)
+        return document if isinstance(document, dict) else {}
 
 
 def _together(problems: tuple[Problem, ...], name: str) -> str:

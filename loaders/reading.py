@@ -43,7 +43,7 @@ def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item 
 def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
     """All items of a file in order; one that cannot be read (any further) is one refusal more."""
     try:
-        if source.kind:
+        if source.format in ("csv", "parquet"):
             yield from csv_bundle.read(source.path, context, source.kind)
         else:
             yield from _READERS[source.format](source.path, context)

@@ -174,6 +174,11 @@ class Holdings:
         if len(records) < len(joins):
             self.names.update((record, min(group)) for record, group in joins.items() if len(group) > 1)
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """The ids whose holders were gathered."""
+        return frozenset(self._asked)
+
     def name(self, record: str) -> str:
         """The joined record an id belongs to."""
         return self.names.get(record, record)
@@ -280,6 +285,16 @@ class Holdings:
     def _last_own(self, content: str, before: int, unpacking: str) -> int:
         ends = (span[1] for event, span in self._own_spans(content) if span[1] <= before and event != unpacking)
         return max(ends, default=NEVER)
+
+    def bounds(self, stay: Stay) -> set[str]:
+        """The events that begin and end a stay: packing and unpacking, or what happened to the content itself."""
+        found = {event for event in (stay.opened_by, stay.closed_by) if event is not None}
+        if len(found) < 2:
+            start, end = stay.window
+            for event, span in self._own_spans(stay.content):
+                if (stay.closed_by is None and span[0] == end) or (stay.opened_by is None and span[1] == start):
+                    found.add(event)
+        return found
 
     # -- through containers
 

@@ -1,9 +1,9 @@
 """A realistic network, invented: who handles what, how long it takes, what goes wrong, and what comes of it.
 
-`generate` writes `OUT/<organisation>/part-NNNN.<kind>.csv` (or `.parquet`): each party's claims as its own system would export
-them, late, by its own clock, with gaps at the borders, contradictions and corrections; both sides of a handoff told by both
-under one number, but for a tenth of shipments. Beside them `OUT/truth/` says what truly was: `network` (seed, rules, what was
-planted, what was measured), `journeys` and `handoffs`, as JSON lines that no loader takes.
+`generate` writes `OUT/<organisation>/part-NNNN.<kind>.csv` (or `.parquet`, or one `part-NNNN.jsonld` of EPCIS): each party's claims
+as its own system would export them, late, by its own clock, with gaps at the borders, contradictions and corrections; both sides
+of a handoff told by both under one number, but for a tenth of shipments. Beside them `OUT/truth/` says what truly was: `network`
+(seed, rules, what was planted, what was measured), `journeys` and `handoffs`, as JSON lines that no loader takes.
 
 Three handoffs are planted to be slow, one of which spoils material and so outcomes; a leg to an archive is longer than any but on
 nobody's way, and one intake is merely busy. Whether starting material is frozen depends on the site and on how sick the patient
@@ -30,6 +30,8 @@ __all__ = ["RULES", "TRUTH", "Format", "Rule", "Rules", "Summary", "generate"]
 
 PART = 5_000
 """Journeys of one part: a multiple of those that a batch serves."""
+_PART_OF_EPCIS = 1_000
+"""The same of EPCIS, for which all that an organisation says in a part is put together in memory."""
 _VERSION = 1
 PLANTED = {
     "handoff.late-pickup.delay": ("policlinico-arno-cell-lab", "cellforge-intake"),
@@ -71,6 +73,7 @@ def generate(
         raise UsageError(f"{out} is not empty; name a folder that is, or does not exist", path=str(out))
     world = World(seed, rules or Rules({}), Calendar(journeys))
     files, tally = Files(out, form), _Tally()
+    part = _PART_OF_EPCIS if form == "epcis" else PART
     world.tell(files)
     for number in range(journeys):
         if number % JOURNEYS == 0:
@@ -78,7 +81,7 @@ def generate(
         _one(world, number, files, tally)
         if progress and number % 50 == 49:
             progress(number + 1, journeys)
-        if number % PART == PART - 1:
+        if number % part == part - 1:
             files.end_part()
     network = _told(world, tally)
     files.truth("network", network)

@@ -1,4 +1,4 @@
-"""Writes a generated network: a CSV or Parquet bundle an organisation, in parts; and beside it the truth."""
+"""Writes a generated network: a CSV or Parquet bundle or EPCIS documents an organisation, in parts; and beside it the truth."""
 
 import csv
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Any, Literal
 import orjson
 import polars as pl
 
-Format = Literal["csv", "parquet"]
+from loaders.generator import epcis_documents
+
+Format = Literal["csv", "parquet", "epcis"]
 TRUTH = "truth"
 """The folder of the truth: its files are JSON lines, which no loader takes."""
 _ROWS = 400
@@ -74,9 +76,20 @@ class Files:
         if self._form == "parquet":
             for key in sorted(self._begun):
                 _as_parquet(self._path(key))
-        self.files += len(self._begun)
+        self.files += len(self._begun) if self._form != "epcis" else self._as_epcis()
         self._waiting, self._begun = {}, set()
         self._part += 1
+
+    def _as_epcis(self) -> int:
+        """One EPCIS document an organisation, in place of its CSV files; returns how many there are."""
+        organisations = sorted({organisation for organisation, _ in self._begun})
+        for organisation in organisations:
+            paths = [self._path(key) for key in sorted(self._begun) if key[0] == organisation]
+            document = self._out / organisation / f"part-{self._part:04d}.jsonld"
+            document.write_bytes(epcis_documents.of_bundle(organisation, paths))
+            for path in paths:
+                path.unlink()
+        return len(organisations)
 
     def close(self) -> None:
         """Finish everything."""

@@ -21,6 +21,7 @@ ANSWERS = {
     "template": ["template", "bundle"],
     "load": ["load", str(ROOT / "examples" / "with-faults")],
     "lineage": ["lineage", "DOSE-101-A", "--direction", "both"],
+    "export": ["export", "DOSE-101-A", "--out", "dose.jsonld"],
     "recall": ["recall", "lot:VEC-7@vectorworks"],
     "history": ["history", "lot:VEC-7@vectorworks"],
     "find": ["find", "APH-101"],

@@ -8,7 +8,20 @@ from hypothesis import strategies as st
 
 from graph import gs1, isbt128
 from graph.errors import InvalidIdentifier
-from graph.identifiers import CLASSES, SCHEMES, Identifier, lenient, parse, preferred, record_id
+from graph.identifiers import (
+    CLASSES,
+    SCHEMES,
+    Identifier,
+    id_of_uri,
+    keyed_id,
+    lenient,
+    own_uri,
+    parse,
+    preferred,
+    record_id,
+    uri_of,
+    uri_of_id,
+)
 
 DONATIONS = [
     ("G123498654321", "H"),
@@ -191,3 +204,49 @@ def test_a_gs1_word_before_a_colon_is_never_a_local_number() -> None:
 def test_every_scheme_says_what_it_is() -> None:
     assert all(scheme.description.endswith(".") and set(scheme.classes) <= set(CLASSES) for scheme in SCHEMES.values())
     assert {gs1.scheme_of(gs1.from_urn(u) or "") for u in ("urn:epc:idpat:grai:4012345.66666.*",)} == {"grai_type"}
+
+
+# -- as URIs
+
+
+@pytest.mark.parametrize(
+    ("cls", "text", "uri"),
+    [
+        ("object", "https://id.gs1.org/00/040123450000003338", "https://id.gs1.org/00/040123450000003338"),
+        ("object", "lot:VEC-7@vectorworks", "urn:veintrace:object:lot:VEC-7@vectorworks"),
+        ("object", "local:bag 7@HOSPITAL", "urn:veintrace:object:local:bag%207@HOSPITAL"),
+        ("organization", "org:LAB", "urn:veintrace:organization:org:LAB"),
+        ("event", "despatch_advice:LAB-1", "urn:veintrace:event:despatch_advice:LAB-1"),
+        ("person", "local:P#1?@ä", "urn:veintrace:person:local:P%231%3F@%C3%A4"),
+    ],
+)
+def test_a_key_has_a_uri_that_is_read_back(cls: str, text: str, uri: str) -> None:
+    assert uri_of(cls, text) == uri
+    assert lenient(uri, cls=cls).text == text
+
+
+@given(st.sampled_from(CLASSES), st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=20))
+def test_the_uri_of_any_local_number_is_read_back(cls: str, number: str, assigner: str) -> None:
+    try:
+        text = parse(f"local:{number}@{assigner}", cls=cls).text
+    except InvalidIdentifier:
+        return
+    uri = uri_of(cls, text)
+    assert uri.isascii()
+    assert " " not in uri
+    assert lenient(uri, cls=cls).text == text
+    assert lenient(own_uri(cls, text), cls=cls).text == text
+
+
+@pytest.mark.parametrize(
+    "text", ["urn:veintrace:person:local:P@X", "urn:veintrace:thing:1", "urn:veintrace:object:", "urn:veintrace:object:("]
+)
+def test_a_uri_of_ours_that_names_nothing_of_the_class_is_refused(text: str) -> None:
+    with pytest.raises(InvalidIdentifier):
+        lenient(text, cls="object")
+
+
+def test_a_record_that_no_key_names_has_a_uri_of_its_id() -> None:
+    record = keyed_id("object", "a row of nobody")
+    assert id_of_uri(uri_of_id(record)) == record
+    assert id_of_uri(uri_of("object", "lot:1@X")) is None

@@ -57,7 +57,7 @@ def test_a_default_namespace_takes_no_field_of_the_standard(tmp_path: Path) -> N
     fields = item.claims[0].fields
     assert fields[".x:persistentDisposition"] == {"set": ["recalled"]}
     assert fields[".x:{urn:default/}bag"] == "red"
-    assert fields[".x:bizTransactionList"] == [{"type": "po", "bizTransaction": "urn:x:1"}, {"bizTransaction": "urn:x:2"}]
+    assert fields[".x:bizTransactionList"] == [{"bizTransaction": "urn:x:2"}, {"type": "po", "bizTransaction": "urn:x:1"}]
 
 
 @pytest.mark.parametrize(

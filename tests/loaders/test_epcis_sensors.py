@@ -9,9 +9,9 @@ import pytest
 
 from graph.claims import RETRACTED, Claim
 from graph.sqlite_store import SqliteStore
-from loaders import epcis
+from loaders import epcis_event
 from loaders.epcis_sensors import readings
-from loaders.items import Context, Item
+from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport
 from loaders.reading import read_one
 from loaders.sources import Source
@@ -93,9 +93,9 @@ def test_an_observation_is_about_the_objects_else_the_place_else_the_event(tmp_p
 def test_many_readings_of_many_objects_are_about_the_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = [{"value": number} for number in range(6)]
     event = {**EVENT, "sensorElementList": [{"sensorReport": reports}]}
-    monkeypatch.setattr(epcis, "_MOST_PAIRS", 12)
+    monkeypatch.setattr(epcis_event, "_MOST_PAIRS", 12)
     assert {tuple(about(claim)) for claim in observations(tmp_path / "events.json", event)} == {("object", "object")}
-    monkeypatch.setattr(epcis, "_MOST_PAIRS", 11)
+    monkeypatch.setattr(epcis_event, "_MOST_PAIRS", 11)
     assert {tuple(about(claim)) for claim in observations(tmp_path / "events.json", event)} == {("event",)}
 
 
@@ -106,6 +106,15 @@ def test_what_an_event_in_error_measured_falls_with_it(tmp_path: Path) -> None:
     assert claim.record == sound.record
     assert claim.fields[RETRACTED] is True
     assert (claim.recorded_at or 0) > (sound.recorded_at or 0)
+
+
+@pytest.mark.parametrize("sensors", [{"": None}, "warm", 7, [None], [{"sensorReport": ["warm"]}], [{"sensorMetadata": "warm"}]])
+def test_sensors_in_no_form_of_the_standard_are_refused(tmp_path: Path, sensors: Any) -> None:
+    path = tmp_path / "events.json"
+    path.write_text(json.dumps([{**EVENT, "sensorElementList": sensors}]), encoding="utf-8")
+    [item] = read_one(Source(path, "epcis"), Context("HOSPITAL"))
+    assert isinstance(item, Refused)
+    assert item.problems[0].code == "INVALID_VALUE"
 
 
 @pytest.mark.reference

@@ -53,6 +53,19 @@ def test_what_stands_around_and_the_items_are_those_of_the_document(
     assert streamed(path, "") == ([], {"": items})
 
 
+@pytest.mark.parametrize("document", [{"item": [1, {"a": 2}], "b": 1}, {"item": 3}, {"a": {"item": [1]}}])
+def test_a_member_named_as_items_are_is_kept(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert streamed(path, *PLACES)[0] == document
+
+
+def test_a_member_whose_name_is_a_place_is_refused(path: Path) -> None:
+    """Its items would pass for events."""
+    path.write_text(json.dumps({"epcisBody.eventList": [1], "epcisBody": {"eventList": [2]}}), encoding="utf-8")
+    with pytest.raises(UnreadableSource, match=r"named 'epcisBody\.eventList'"):
+        streamed(path, *PLACES)
+
+
 @pytest.mark.reference
 def test_every_json_of_the_reference_is_read_as_orjson_reads_it(reference: Path, tmp_path: Path) -> None:
     read = 0

@@ -310,6 +310,37 @@ def test_a_refused_event_is_mended_in_the_quarantine(store: SqliteStore, tmp_pat
     assert counts(landed(store, file), "read", "unchanged") == (1, 1)
 
 
+SENT: list[dict[str, Any]] = [
+    {"sender": "urn:epc:id:pgln:4012345.00225"},
+    {"sbdh:sender": {"identifier": "LAB"}},
+    {"epcisHeader": {"sbdh:sender": "LAB"}},
+    {"epcisHeader": {"sender": {"identifier": "LAB"}, "epcisMasterData": {"vocabularyList": []}}},
+]
+
+
+@pytest.mark.parametrize("head", SENT)
+def test_a_refused_event_keeps_its_sender_in_the_quarantine(
+    new_store: NewStore, tmp_path: Path, landed: Landed, head: dict[str, Any]
+) -> None:
+    event = {
+        "type": "ObjectEvent",
+        "eventTime": "2024-05-01T10:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "epcList": ["urn:epc:id:sscc:0614141.0123456789"],
+        "action": "WATCH",
+    }
+    path = tmp_path / "events.jsonld"
+    document = {"@context": [], "type": "EPCISDocument", "schemaVersion": "2.0", **head, "epcisBody": {"eventList": [event]}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    file = Path(str(landed(new_store(), path).quarantine)) / "events.jsonld"
+    mended, sound = new_store(), new_store()
+    for each in (file, path):
+        each.write_text(each.read_text(encoding="utf-8").replace("WATCH", "OBSERVE"), encoding="utf-8")
+    assert counts(landed(mended, file), "added", "refused") == (1, 0)
+    landed(sound, path)
+    assert digest(mended) == digest(sound)
+
+
 def test_a_file_that_cannot_be_read_is_one_refusal_and_the_others_land(
     store: SqliteStore, written: Written, landed: Landed
 ) -> None:
