@@ -18,6 +18,7 @@ from graph.store import BATCH, Commit
 from graph.verify import verify as verify_graph
 from loaders import pipeline
 from loaders import template as templates
+from loaders.mapping_files import read_files
 
 _MOST_FILES = 40
 """A load of more files is told by folder."""
@@ -40,6 +41,9 @@ def load(
     author: Annotated[str | None, typer.Option(help="Who loads. [env VEINTRACE_AUTHOR]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; needs no graph.")] = False,
     batch: Annotated[int, typer.Option(min=1, max=BATCH, help="Most claims in one commit.")] = pipeline.Options.batch_size,
+    mapping: Annotated[
+        list[Path] | None, typer.Option(metavar="YAML", help="How to read files of other shapes, CSV, Parquet or Excel; see `map`.")
+    ] = None,
     ignore_field: Annotated[list[str] | None, typer.Option(help="Event field that takes no part in event hashes.")] = None,
     close: Annotated[
         str | None, typer.Option(metavar="LOAD", help="Close a load that was killed and will not be repeated.")
@@ -58,12 +62,13 @@ def load(
         batch_size=batch,
         quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
         ignore=frozenset(ignore_field or ()),
+        mappings=read_files(mapping or ()),
     )
     with progress("loading", "bytes", json) as advance:
         if dry_run:
             report = pipeline.dry_run(paths, options, advance)
         else:
-            pipeline.files_of(paths)
+            pipeline.files_of(paths, mappings=options.mappings)
             store = settings.open_store(graph, create=True)
             try:
                 report = pipeline.load(store, paths, options, advance)
@@ -252,7 +257,12 @@ COMMANDS = (
     Command(
         load,
         "load",
-        ("veintrace load --dry-run bundle", "veintrace load bundle --steward HOSPITAL", "veintrace load events.jsonld --json"),
+        (
+            "veintrace load --dry-run bundle",
+            "veintrace load bundle --steward HOSPITAL",
+            "veintrace load events.jsonld --json",
+            "veintrace load exports --mapping site.yaml",
+        ),
     ),
     Command(verify, "verify", ("veintrace verify",)),
     Command(

@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
-from loaders import csv_bundle
 from loaders.items import Context, Item, Refused
 from loaders.sources import Source
 
@@ -33,13 +32,13 @@ def groups(sources: Sequence[Source]) -> list[list[Source]]:
     """The sources, in order, those together that are to be read abreast: the table of steps first."""
     leads: dict[tuple[Path, str, str], Source] = {}
     for source in sources:
-        if csv_bundle.kind_of(source.path) == "Step" and source.path.stat().st_size >= LARGE:
+        if source.kind == "Step" and source.path.stat().st_size >= LARGE:
             leads.setdefault(_bundle(source), source)
     found: list[list[Source]] = []
     led = {bundle: [lead] for bundle, lead in leads.items()}
     for source in sources:
         bundle = _bundle(source)
-        if bundle in led and csv_bundle.kind_of(source.path) in _OF_STEPS:
+        if bundle in led and source.kind in _OF_STEPS:
             led[bundle].append(source)
         else:
             found.append(led[bundle] if leads.get(bundle) is source else [source])
@@ -71,7 +70,7 @@ def read(
     met = _Met()
     while block := list(islice(steps, _BLOCK)):
         for found in block:
-            if isinstance(found, Item):
+            if isinstance(found, Item) and found.claims:
                 met.add(found.claims[0].record)
             yield 0, found
         for table in tables:

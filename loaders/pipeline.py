@@ -6,7 +6,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -16,13 +16,14 @@ from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
 from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
 from graph.words import Words
-from loaders import abreast, csv_bundle, reading
+from loaders import abreast, csv_bundle, mapped, reading
 from loaders.chunks import Chunk
 from loaders.items import Context, Item, Problem, Refused
+from loaders.mapping_files import Mappings
 from loaders.quarantine import Quarantine
 from loaders.reading import Beside
 from loaders.report import LoadReport
-from loaders.sources import NAME_IT, Source, files_of, format_of, sha256, strays
+from loaders.sources import NAME_IT, Source, files_of, format_of, sha256, sources_of, strays
 
 __all__ = ["LoadReport", "Options", "Progress", "close_load", "dry_run", "files_of", "format_of", "load"]
 
@@ -38,7 +39,8 @@ _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 class Options:
     """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`).
 
-    `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache."""
+    `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache.
+    `mappings` say how to read files of any other shape than the bundle's."""
 
     steward: str = "local"
     forced: bool = False
@@ -46,10 +48,11 @@ class Options:
     batch_size: int = 10_000
     quarantine: Path = Path("veintrace-quarantine")
     ignore: frozenset[str] = frozenset()
+    mappings: Mappings = field(default_factory=Mappings)
 
 
 def load(store: Store, paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
-    """Load files and folders as one load. Raises `UsageError` for a path that cannot be loaded at all.
+    """Load files and folders as one load. Raises `UsageError` for a path that cannot be loaded at all, and `InvalidMapping`.
 
     A load of the same files that was killed goes on where it was: same load, same time for undated claims."""
     with _no_cycle_search():
@@ -102,7 +105,9 @@ class _Load:
         self, store: Store, paths: Sequence[Path], options: Options, progress: Progress | None, keep_refused: bool = True
     ) -> None:
         self.store, self.options, self.progress = store, options, progress
-        self.files, self.strays = (find(paths, options.quarantine) for find in (files_of, strays))
+        self.files, self.strays = (find(paths, options.quarantine, options.mappings) for find in (files_of, strays))
+        self.sources = sources_of(self.files, options.mappings)
+        notes = mapped.check([(source.path, source.table) for source in self.sources if source.table], options.mappings)
         self.hashes = {path: sha256(path) for path in self.files}
         self.sizes = {path: path.stat().st_size for path in self.files}
         self.done = 0
@@ -115,7 +120,8 @@ class _Load:
         self.load_id = begun[0].load_id if begun else chain_hash([self.key.encode(), previous.encode()])[:16]
         self.load_time = begun[0].load_time if begun else max(times.now(), head.time + 1 if head else 0)
         self.quarantine = options.quarantine / self.load_id if keep_refused else None
-        self.report = LoadReport(self.load_id, steward)
+        self.report = LoadReport(self.load_id, steward, mappings=options.mappings.hashes)
+        self.report.note(notes)
         self.zones: dict[str, tuple[int, str]] = {}
         self.carried: set[Verdict] = set()
         self.kept: set[str] = set()
@@ -123,7 +129,7 @@ class _Load:
 
     def _load_key(self, steward: str) -> str:
         """The same for the same files loaded in the same way, whatever their names and order."""
-        way = [steward, str(self.options.forced), *sorted(self.options.ignore)]
+        way = [steward, str(self.options.forced), *sorted(self.options.ignore), *sorted(self.options.mappings.hashes.values())]
         return chain_hash(part.encode() for part in ["\n".join(way), *sorted(self.hashes.values())])[:32]
 
     def run(self) -> LoadReport:
@@ -159,11 +165,12 @@ class _Load:
 
     def _learn_zones(self) -> None:
         """Learn the zones of this load's organisations; where there are several the latest word, whatever the order."""
-        for path in self.files:
-            if csv_bundle.kind_of(path) != "Organization":
+        for source in self.sources:
+            if source.table is None and source.kind != "Organization":
                 continue
             try:
-                for record, rank, zone in csv_bundle.zones(path):
+                told = mapped.zones(source.path, source.table) if source.table else csv_bundle.zones(source.path)
+                for record, rank, zone in told:
                     self.zones[record] = max((rank, zone), self.zones.get(record, (rank, zone)))
             except UnreadableSource:
                 continue
@@ -185,7 +192,7 @@ class _Load:
             report = self.report.begin(path, "", "")
             self.report.refuse(report, Refused("", (problem,)))
         context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
-        groups = abreast.groups([Source(path, format_of(path) or "") for path in self.files])
+        groups = abreast.groups(self.sources)
         if sum(self.sizes.values()) < reading.LARGE:
             yield from self._landable(groups, lambda group: reading.read(group, context))
             return
@@ -204,10 +211,10 @@ class _Load:
 
     def _group(self, group: list[Source], items: Iterator[_Found]) -> Iterator[Chunk]:
         """The claims of files that are read abreast; what is refused goes to the quarantine of its file."""
-        reports = [self.report.begin(*source, self.hashes[source.path]) for source in group]
+        reports = [self.report.begin(source.path, source.format, self.hashes[source.path]) for source in group]
         chunk, most = Chunk(reports), self.options.batch_size
         with ExitStack() as opened:
-            kept = [opened.enter_context(Quarantine(source.path, self.quarantine, self.kept)) for source in group]
+            kept = [opened.enter_context(Quarantine(source, self.quarantine, self.kept)) for source in group]
             for at, item in items:
                 report = reports[at]
                 if isinstance(item, Refused):
@@ -216,6 +223,8 @@ class _Load:
                     continue
                 self.report.note(item.notes)
                 claims = item.claims
+                if not claims:
+                    continue
                 if chunk.claims and len(chunk.claims) + len(claims) > most:
                     yield from chunk.by_steward()
                     chunk = Chunk(reports)

@@ -1,4 +1,4 @@
-"""What was refused, in the format it came in (of Parquet: CSV), with the reasons beside it: mend it and load the folder."""
+"""What was refused, in the format it came in (Parquet and Excel: CSV), with the reasons beside it: mend it and load the folder."""
 
 import csv
 import io
@@ -8,12 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from loaders import csv_bundle
-from loaders.csv_rows import UNREAD
+from loaders.csv_rows import NOTES
 from loaders.items import Problem, Refused, XmlEvent
-
-NOTES = (UNREAD, "_at", "_field", "_reason", "_repair")
-"""Columns added to refused rows. The loader ignores all but the first, which must be emptied before a row is read."""
+from loaders.mapped_rows import header_of
+from loaders.mapping_files import quarantine_name
+from loaders.sources import Source
 
 _TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 
@@ -23,7 +22,7 @@ class Quarantine:
 
     Another file of that name in the same load gets a number before it, which tells the loader nothing: `2.material.csv`."""
 
-    def __init__(self, source: Path, folder: Path | None, taken: set[str]) -> None:
+    def __init__(self, source: Source, folder: Path | None, taken: set[str]) -> None:
         self.path: Path | None = None
         self._source, self._folder, self._taken = source, folder, taken
         self._file: TextIO | None = None
@@ -52,7 +51,7 @@ class Quarantine:
             self.path = self._folder / self._name()
             self._folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8", newline="")
-        if csv_bundle.kind_of(self._source):
+        if self._source.kind or self._source.table:
             self._add_row(item, self._file)
         elif isinstance(item.raw, XmlEvent):
             self._add_element(item, item.raw, self._file)
@@ -60,11 +59,15 @@ class Quarantine:
             self._add_event(item, self._file)
 
     def _name(self) -> str:
-        source = self._source.with_suffix(".csv") if csv_bundle.kind_of(self._source) else self._source
-        name, number = source.name, 1
+        path = self._source.path
+        if self._source.table:
+            told = quarantine_name(path, self._source.table.table)
+        else:
+            told = path.with_suffix(".csv").name if self._source.kind else path.name
+        name, number = told, 1
         while name in self._taken:
             number += 1
-            name = f"{number}.{source.name}"
+            name = f"{number}.{told}"
         self._taken.add(name)
         return name
 
@@ -77,9 +80,11 @@ class Quarantine:
         self._rows.writerow({**item.raw, **dict(zip(NOTES[1:], told, strict=True))})
 
     def _header(self, item: Refused) -> list[str]:
-        if self._source.suffix.lower() != ".csv":
+        if self._source.table:
+            return header_of(self._source.path, self._source.table.table)
+        if self._source.path.suffix.lower() != ".csv":
             return [*item.raw]
-        with self._source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
+        with self._source.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
             return [name.strip() for name in next(csv.reader(source))]
 
     def _add_event(self, item: Refused, file: TextIO) -> None:
@@ -100,7 +105,7 @@ class Quarantine:
 
     def _opening(self) -> str:
         """The head of an EPCIS document with the contexts of the original."""
-        document = json.loads(self._source.read_bytes())
+        document = json.loads(self._source.path.read_bytes())
         context = document.get("@context", []) if isinstance(document, dict) else []
         head = io.StringIO()
         json.dump({"@context": context, "type": "EPCISDocument", "schemaVersion": "2.0"}, head, ensure_ascii=False)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from graph.claims import Evidence, from_bodies
 from graph.errors import TraceError, UnreadableSource
-from loaders import abreast, csv_bundle, epcis, epcis_xml
+from loaders import abreast, csv_bundle, epcis, epcis_xml, mapped
 from loaders.items import Context, Item, Problem, Refused
 from loaders.sources import Source
 
@@ -43,6 +43,9 @@ def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item 
 def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
     """All items of a file in order; one that cannot be read (any further) is one refusal more."""
     try:
+        if source.table is not None:
+            yield from mapped.read(source.path, source.table, context)
+            return
         yield from _READERS.get(source.format, csv_bundle.read)(source.path, context)
     except UnreadableSource as error:
         yield Refused(error.at, (Problem("", "", error.code, error.reason, error.repair),))

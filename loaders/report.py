@@ -1,6 +1,7 @@
 """What became of a load, file by file: its counts and refusals, and the JSON that scripts rely on."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class LoadReport:
     notes: dict[str, int] = field(default_factory=dict)
     quarantine: str | None = None
     dry_run: bool = False
+    mappings: dict[str, str] = field(default_factory=dict)
 
     def begin(self, path: Path, format_: str, sha256: str) -> FileReport:
         """The report of one more file; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
@@ -73,7 +75,7 @@ class LoadReport:
             first, *others = ({name: getattr(problem, name) for name in _TOLD} for problem in item.problems)
             self.refused.append({"file": report.path, "at": item.at, **first, "also": others})
 
-    def note(self, notes: tuple[str, ...]) -> None:
+    def note(self, notes: Iterable[str]) -> None:
         """Count what was kept in part."""
         for note in notes:
             self.notes[note] = self.notes.get(note, 0) + 1
@@ -102,4 +104,5 @@ class LoadReport:
             "refused": self.refused,
             "refused_total": self.refused_total,
             "quarantine": self.quarantine,
+            "mappings": [{"path": path, "sha256": sha256} for path, sha256 in self.mappings.items()],
         }

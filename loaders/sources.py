@@ -8,48 +8,69 @@ from typing import NamedTuple
 from graph.errors import UsageError
 from graph.model import MODELS, RELATIONS
 from loaders import csv_bundle
+from loaders.mapping import EXCEL
+from loaders.mapping_files import Mappings, Placed
 
 _EPCIS = {".json": "epcis", ".jsonld": "epcis", ".xml": "epcis-xml"}
+_TABLES = (*csv_bundle.SUFFIXES, *EXCEL)
+_NONE = Mappings()
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 NAME_IT = (
     "name a CSV or Parquet file after its kind or relation ("
     + ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
-    + "), or give .json, .jsonld or .xml"
+    + "), give .json, .jsonld or .xml, or say with --mapping how to read it"
 )
 """How to name a file that can be loaded."""
 
 
 class Source(NamedTuple):
-    """A file to be read, and its format (see `format_of`)."""
+    """A file to be read, its format (see `format_of`), and the table of a mapping that reads it, if one does."""
 
     path: Path
     format: str
+    table: Placed | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """The kind or relation of a file of the bundle."""
+        return None if self.table else csv_bundle.kind_of(self.path)
 
 
-def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
+def sources_of(files: Sequence[Path], mappings: Mappings) -> list[Source]:
+    """What is to be read of files: a workbook once for each of its sheets that are mapped.
+
+    Raises `InvalidMapping` where a file is read by two tables."""
+    found: list[Source] = []
+    for path in files:
+        tables = mappings.of(path)
+        found += [Source(path, path.suffix.lower()[1:], table) for table in tables] or [Source(path, format_of(path) or "")]
+    return found
+
+
+def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NONE) -> list[Path]:
     """The loadable files among `paths` and, for folders, below them; organisations first, for their time zones.
 
     What lies below `apart` (the quarantine) is left out, unless a path leads into it. Raises `UsageError` for a path
-    that is missing, holds nothing that can be loaded, or whose name tells no format."""
+    that is missing, holds nothing that can be loaded, or whose name tells no format and is in no mapping."""
     found: list[Path] = []
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist; check the spelling", path=str(path))
-        below = [file for file in _below(path, apart) if format_of(file)] if path.is_dir() else [path]
+        below = [file for file in _below(path, apart) if format_of(file) or mappings.of(file)] if path.is_dir() else [path]
         if not below:
             raise UsageError(f"{path} holds no file that can be loaded; {NAME_IT}", path=str(path))
         found += below
     for path in found:
-        if format_of(path) is None:
+        if format_of(path) is None and not mappings.of(path):
             raise UsageError(f"{path}: its name tells no format; {NAME_IT}", path=str(path))
     once = {path.resolve(): path for path in reversed(found)}
     return sorted(once.values(), key=lambda path: (csv_bundle.kind_of(path) != "Organization", found.index(path)))
 
 
-def strays(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
-    """CSV and Parquet files below folders whose names tell no kind: a misspelt name must not go unnoticed."""
+def strays(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NONE) -> list[Path]:
+    """CSV, Parquet and Excel files below folders that nothing reads: a misspelt name must not go unnoticed."""
     below = (file for path in paths if path.is_dir() for file in _below(path, apart))
-    return [file for file in below if file.suffix.lower() in csv_bundle.SUFFIXES and format_of(file) is None]
+    return [file for file in below if file.suffix.lower() in _TABLES and format_of(file) is None and not mappings.of(file)]
 
 
 def _below(folder: Path, apart: Path | None) -> list[Path]:
