@@ -3,6 +3,7 @@
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ class ExcelRows(Rows):
 
     def __iter__(self) -> Iterator[Row | Refused]:
         """Rows in order, blank ones left out. `header` is known before the first. Raises `UnreadableSource`."""
+        with self.opened() as book:
+            yield from self._of(book)
+
+    @contextmanager
+    def opened(self) -> Iterator[Workbook]:
+        """The workbook, while it is open. Raises `UnreadableSource`."""
         self._check_size()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and rules of a sheet, which are not read
@@ -44,7 +51,7 @@ class ExcelRows(Rows):
             except Exception as error:  # its many ways to fail are not declared
                 unreadable(self.path, "", error, "a workbook")
             try:
-                yield from self._of(book)
+                yield book
             finally:
                 book.close()
 
@@ -126,3 +133,16 @@ def _text(value: object) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     return str(value)
+
+
+def sheet_names(path: Path) -> list[str]:
+    """The sheets of a workbook. Raises `UnreadableSource`."""
+    rows = ExcelRows(path, None, 0)
+    with rows.opened() as book:
+        return [name for name in book.sheetnames if hasattr(book[name], "reset_dimensions")]
+
+
+def first_rows(path: Path, sheet: str, most: int) -> list[list[str]]:
+    """The first rows of a sheet, as they are. Raises `UnreadableSource`."""
+    with ExcelRows(path, sheet, 0).opened() as book:
+        return [[_text(value) for value in row] for row in book[sheet].iter_rows(max_row=most, values_only=True)]

@@ -211,6 +211,7 @@ class Mapping(_Shared):
     """How the tables of a system are read."""
 
     tables: list[Table] = Field(min_length=1, max_length=200)
+    leave_out: Words | None = Field(None, description="Names of files that are not wanted, as patterns; each is told of.")
 
     def table(self, at: int) -> Table:
         """A table with what is told for all of them."""

@@ -41,10 +41,15 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True)
 class Mappings:
-    """The tables of all mappings of a load, and the hashes of these by file."""
+    """The tables of all mappings of a load, the patterns of files they leave out, and their hashes by file."""
 
     tables: tuple[Placed, ...] = ()
+    left_out: tuple[str, ...] = ()
     hashes: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, path: Path) -> bool:
+        """Whether a file is not wanted."""
+        return any(_matches(path.name, pattern) for pattern in self.left_out)
 
     def of(self, path: Path) -> list[Placed]:
         """The tables that read a file; several only where each reads a sheet of its own. Raises `InvalidMapping`."""
@@ -79,12 +84,17 @@ def _origins(path: Path) -> Iterator[tuple[str, str | None]]:
 
 
 def _reads(table: Table, name: str, sheet: str | None) -> bool:
-    return fnmatch.fnmatchcase(name.lower(), table.files.lower()) and sheet in (None, table.sheet)
+    return _matches(name, table.files) and sheet in (None, table.sheet)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name.lower(), pattern.lower())
 
 
 def read_files(paths: Sequence[Path]) -> Mappings:
     """The mappings in files. Raises `InvalidMapping`, with all that is wrong in the first that is, and `UsageError`."""
     tables: list[Placed] = []
+    left_out: list[str] = []
     hashes = {}
     for path in paths:
         try:
@@ -96,8 +106,9 @@ def read_files(paths: Sequence[Path]) -> Mappings:
             raise InvalidMapping(str(path), [problem("", "", "it is not UTF-8", "save it as UTF-8")]) from None
         mapping = parsed(text, str(path))
         tables += (Placed(str(path), f"/tables/{at}", mapping.table(at)) for at in range(len(mapping.tables)))
+        left_out += mapping.leave_out or ()
         hashes[str(path)] = hashlib.sha256(content).hexdigest()
-    return Mappings(tuple(tables), hashes)
+    return Mappings(tuple(tables), tuple(left_out), hashes)
 
 
 class _Texts(Plain, yaml.BaseLoader):

@@ -23,7 +23,7 @@ from loaders.mapping_files import Mappings
 from loaders.quarantine import Quarantine
 from loaders.reading import Beside
 from loaders.report import LoadReport
-from loaders.sources import NAME_IT, Source, files_of, format_of, sha256, sources_of, strays
+from loaders.sources import NAME_IT, Source, files_of, format_of, left_out, sha256, sources_of, strays
 
 __all__ = ["LoadReport", "Options", "Progress", "close_load", "dry_run", "files_of", "format_of", "load"]
 
@@ -108,6 +108,7 @@ class _Load:
         self.files, self.strays = (find(paths, options.quarantine, options.mappings) for find in (files_of, strays))
         self.sources = sources_of(self.files, options.mappings)
         notes = mapped.check([(source.path, source.table) for source in self.sources if source.table], options.mappings)
+        notes += [f"{path.name}: left out, as the mapping says" for path in left_out(paths, options.quarantine, options.mappings)]
         self.hashes = {path: sha256(path) for path in self.files}
         self.sizes = {path: path.stat().st_size for path in self.files}
         self.done = 0

@@ -56,21 +56,32 @@ def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mapping
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist; check the spelling", path=str(path))
-        below = [file for file in _below(path, apart) if format_of(file) or mappings.of(file)] if path.is_dir() else [path]
+        below = [file for file in _below(path, apart) if _readable(file, mappings)] if path.is_dir() else [path]
         if not below:
             raise UsageError(f"{path} holds no file that can be loaded; {NAME_IT}", path=str(path))
         found += below
     for path in found:
-        if format_of(path) is None and not mappings.of(path):
+        if not _readable(path, mappings) and not mappings.leave_out(path):
             raise UsageError(f"{path}: its name tells no format; {NAME_IT}", path=str(path))
-    once = {path.resolve(): path for path in reversed(found)}
+    once = {path.resolve(): path for path in reversed(found) if not mappings.leave_out(path)}
     return sorted(once.values(), key=lambda path: (csv_bundle.kind_of(path) != "Organization", found.index(path)))
+
+
+def _readable(path: Path, mappings: Mappings) -> bool:
+    return (format_of(path) is not None or bool(mappings.of(path))) and not mappings.leave_out(path)
+
+
+def left_out(paths: Sequence[Path], apart: Path | None, mappings: Mappings) -> list[Path]:
+    """The files among `paths` and below them that the mappings leave out."""
+    below = (file for path in paths for file in (_below(path, apart) if path.is_dir() else [path]))
+    return [file for file in below if mappings.leave_out(file)]
 
 
 def strays(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NONE) -> list[Path]:
     """CSV, Parquet and Excel files below folders that nothing reads: a misspelt name must not go unnoticed."""
     below = (file for path in paths if path.is_dir() for file in _below(path, apart))
-    return [file for file in below if file.suffix.lower() in _TABLES and format_of(file) is None and not mappings.of(file)]
+    tables = (file for file in below if file.suffix.lower() in _TABLES and not mappings.leave_out(file))
+    return [file for file in tables if not _readable(file, mappings)]
 
 
 def _below(folder: Path, apart: Path | None) -> list[Path]:
