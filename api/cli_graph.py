@@ -116,9 +116,10 @@ def _told(report: pipeline.LoadReport) -> list[str]:
 
 def _by_file(report: pipeline.LoadReport) -> list[tuple[str, dict[str, int]]]:
     """The counts of each file that held anything; where there are many, of each folder."""
-    files = [(Path(file.path), file.counts.as_dict()) for file in report.files if file.counts.read]
+    read = [file for file in report.files if file.counts.read]
+    files = [(Path(file.path), file.counts.as_dict()) for file in read]
     if len(files) <= _MOST_FILES:
-        return [(path.name, counts) for path, counts in files]
+        return [(f"{Path(file.path).name} {file.sheet or ''}".rstrip(), file.counts.as_dict()) for file in read]
     folders: dict[Path, Counter[str]] = defaultdict(Counter)
     for path, counts in files:
         folders[path.parent].update(counts)

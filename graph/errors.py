@@ -83,7 +83,7 @@ class InvalidMapping(UsageError):
     def __init__(self, file: str, problems: list[dict[str, str]]) -> None:
         told = "; ".join(f"{each['at'] or '/'}: {each['reason']}; {each['repair']}" for each in problems[:5])
         more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
-        super().__init__(f"the mapping {file} does not fit: {told}{more}", file=file, problems=problems)
+        super().__init__(f"the mapping {file} does not fit: {told}{more}", file=file, problems=problems[:100])
         self.problems = problems
 
 

@@ -1,5 +1,6 @@
 """YAML as people write it: no aliases (a short text could stand for a huge one), and no key told twice."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import yaml
@@ -14,9 +15,12 @@ class Plain:
         return super().compose_node(parent, index)  # type: ignore[misc] # a loader's
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[attr-defined] # a loader's
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.YAMLError(f"{twice!r} is there twice, in line {node.start_mark.line + 1} or below")
+        met: set[Any] = set()
+        for named, _ in node.value:
+            key = self.construct_object(named, deep=True)  # type: ignore[attr-defined] # a loader's
+            if isinstance(key, Hashable):
+                if key in met:
+                    raise yaml.YAMLError(f"{key!r} is there twice, in line {node.start_mark.line + 1} or below")
+                met.add(key)
         told: dict[Any, Any] = super().construct_mapping(node, deep)  # type: ignore[misc] # a loader's
         return told

@@ -14,8 +14,8 @@ from loaders.drafting_columns import Guess, guesses, kind_of
 from loaders.drafting_samples import Sample, decimals_of, samples
 from loaders.drafting_terms import is_private
 from loaders.mapped_values import is_instant, is_number
-from loaders.mapping import CELL, COLUMN, EXCEL
-from loaders.mapping_files import KINDS, parsed
+from loaders.mapping import CELL, COLUMN, EXCEL, KINDS
+from loaders.mapping_files import parsed
 
 _UNIT = r"(?P<code>.+?) ?[(\[](?P<unit>[^()\[\]]+)[)\]]"
 _NUMBER = r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?"

@@ -15,8 +15,7 @@ from loaders.drafting_samples import Sample, decimals_of, distinct, forms_of
 from loaders.drafting_terms import CODE_WORDS, COMMON_TERMS, FIELD_TERMS, KIND_WORDS, plain, singular
 from loaders.items import Context
 from loaders.mapped_values import Scope, is_instant, is_number, taking
-from loaders.mapping import Value
-from loaders.mapping_files import KINDS
+from loaders.mapping import KINDS, Value
 
 _TRIED = 1_000
 _GENERIC = frozenset(

@@ -13,8 +13,8 @@ from loaders.csv_rows import NOTES, Row
 from loaders.items import Context, Item, Problem, Refused
 from loaders.mapped_rows import header_of, rows_of
 from loaders.mapped_values import Scope, fits, taking
-from loaders.mapping import CELL, COLUMN, Condition, Made, Value
-from loaders.mapping_files import KINDS, Mappings, Placed, closest
+from loaders.mapping import CELL, COLUMN, KINDS, Condition, Made, Value
+from loaders.mapping_files import Mappings, Placed, closest
 from loaders.mapping_files import Problem as Wrong
 from loaders.mapping_files import problem as wrong
 
@@ -232,6 +232,10 @@ def _of_value(at: str, value: Value, scope: Scope, path: Path) -> Iterator[Wrong
 
 
 def _missing(at: str, names: Sequence[str], scope: Scope, path: Path) -> Iterator[Wrong]:
+    separated = len(scope.columns) == 1 and re.search(r"[;\t|,]", next(iter(scope.columns)))
     for name in names:
         if name not in scope.columns and name not in scope.fixed:
-            yield wrong(at, name, f"{path.name} has no column {name!r}", closest(name, [*scope.columns]))
+            hint = (
+                f"say with `delimiter` that {separated[0]!r} separates its cells" if separated else closest(name, [*scope.columns])
+            )
+            yield wrong(at, name, f"{path.name} has no column {name!r}", hint)

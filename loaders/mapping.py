@@ -12,8 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from graph.model import MODELS, RELATIONS
+
 EXCEL = (".xlsx", ".xlsm")
 """How names of workbooks end."""
+KINDS = {name.lower(): name for name in (*MODELS, *RELATIONS, "CONTAINED_IN")}
+"""Kinds and relations by the names that a mapping gives them."""
 HOLE = re.compile(r"\{([^{}]+)\}")
 """A column within a template."""
 CELL, COLUMN = "_cell", "_column"
@@ -165,7 +169,10 @@ Where = Annotated[
 class Made(_Part):
     """A row of the bundle that is made of a row: of which kind or relation, and what its columns hold."""
 
-    kind: _Name = Field(description="A kind of record (`material`), a relation (`input_to`), or `contained_in`.")
+    kind: _Name = Field(
+        description="A kind of record (`material`), a relation (`input_to`), or `contained_in`.",
+        json_schema_extra={"enum": [*KINDS]},
+    )
     where: Where | None = Field(None, description="Make it only where all of this holds.")
     each: Pattern | None = Field(
         None,
@@ -178,7 +185,7 @@ class Made(_Part):
 class _Shared(_Part):
     """What may be told once for all tables, or for one."""
 
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = Field(
+    delimiter: Annotated[str, StringConstraints(pattern=r'^[^A-Za-z0-9"\r\n]$')] | None = Field(
         None, description="What separates cells; default a comma."
     )
     encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(None, description="Default UTF-8.")

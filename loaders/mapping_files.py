@@ -20,12 +20,10 @@ from loaders.csv_bundle import columns_of
 from loaders.csv_cells import Unfit
 from loaders.csv_claims import CONTAINED_IN
 from loaders.mapped_rows import quarantined
-from loaders.mapping import EXCEL, Made, Mapping, Table, Value
+from loaders.mapping import EXCEL, KINDS, Made, Mapping, Table, Value
 
 LONGEST = 500_000
 """Most characters of a mapping."""
-KINDS = {name.lower(): name for name in (*MODELS, *RELATIONS, "CONTAINED_IN")}
-"""Kinds and relations by the names that a mapping gives them."""
 
 Problem = dict[str, str]
 """Where in a mapping (`at`, a JSON pointer), the `value`, `reason` and `repair`."""
@@ -149,14 +147,19 @@ def closest(name: str, known: Sequence[str]) -> str:
 
 def _of_form(place: tuple[int | str, ...], value: object, type_: str, message: str) -> Problem:
     """A problem of the mapping's form, as pydantic tells it."""
-    at = "".join(f"/{part}" for part in place)
+    at = "".join(f"/{_part(part)}" for part in place)
     told, _, repair = message.removeprefix("Value error, ").partition(": ")
     if type_ == "extra_forbidden":
         told, repair = f"{place[-1]!r} is unknown here", "take it out, or see docs/mapping.md for what may be here"
     elif type_ == "missing":
         told, repair = f"{place[-1]!r} is missing", "add it"
-    shown = "" if isinstance(value, dict | list) else value
+    shown = "" if value is None or isinstance(value, dict | list) else value
     return problem(at, shown, told[0].lower() + told[1:], repair or "see docs/mapping.md for what may be here")
+
+
+def _part(name: int | str) -> str:
+    """A name within a JSON pointer."""
+    return str(name).replace("~", "~0").replace("/", "~1")
 
 
 # -- words of the model
@@ -189,14 +192,15 @@ def _of_made(at: str, made: Made) -> Iterator[Problem]:
         return
     known = columns_of(kind)
     for column, value in made.columns.items():
+        place = f"{at}/columns/{_part(column)}"
         if column not in known:
-            yield problem(f"{at}/columns/{column}", column, f"{made.kind} has no column {column!r}", closest(column, known))
+            yield problem(place, column, f"{made.kind} has no column {column!r}", closest(column, known))
         elif value.parts is not None and column != "identifiers":
-            yield problem(f"{at}/columns/{column}", "", "only `identifiers` holds several values", "write one value, or a template")
+            yield problem(place, "", "only `identifiers` holds several values", "write one value, or a template")
         elif value.parts is not None and any(part.parts is not None for part in value.parts):
-            yield problem(f"{at}/columns/{column}", "", "it is a list within a list", "write one list")
+            yield problem(place, "", "it is a list within a list", "write one list")
         else:
-            yield from _of_fixed(f"{at}/columns/{column}", kind, column, value)
+            yield from _of_fixed(place, kind, column, value)
     for column in needed_of(kind):
         if column not in made.columns:
             yield problem(f"{at}/columns", "", f"every {made.kind} needs {column!r}", f"say what `{column}` is")
@@ -211,7 +215,7 @@ def _of_fixed(at: str, kind: str, column: str, value: Value) -> Iterator[Problem
         return
     convert = csv_cells.field(kind, names[column])
     told = [(at + "/value", value.value)] if value.value else []
-    for place, word in [*told, *((f"{at}/map/{source}", word) for source, word in (value.map or {}).items())]:
+    for place, word in [*told, *((f"{at}/map/{_part(source)}", word) for source, word in (value.map or {}).items())]:
         try:
             if word:
                 convert(word, None)

@@ -111,7 +111,7 @@ class _Load:
         notes += [f"{path.name}: left out, as the mapping says" for path in left_out(paths, options.quarantine, options.mappings)]
         self.hashes = {path: sha256(path) for path in self.files}
         self.sizes = {path: path.stat().st_size for path in self.files}
-        self.done = 0
+        self.done, self.total = 0, sum(self.sizes[source.path] for source in self.sources)
         steward = naming.steward(options.steward)
         self.key = self._load_key(steward)
         head = store.head()
@@ -194,7 +194,7 @@ class _Load:
             self.report.refuse(report, Refused("", (problem,)))
         context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
         groups = abreast.groups(self.sources)
-        if sum(self.sizes.values()) < reading.LARGE:
+        if self.total < reading.LARGE:
             yield from self._landable(groups, lambda group: reading.read(group, context))
             return
         with Beside(groups, context) as beside:
@@ -208,11 +208,11 @@ class _Load:
 
     def _reached(self, position: int) -> None:
         if self.progress:
-            self.progress(self.done + position, sum(self.sizes.values()))
+            self.progress(self.done + position, self.total)
 
     def _group(self, group: list[Source], items: Iterator[_Found]) -> Iterator[Chunk]:
         """The claims of files that are read abreast; what is refused goes to the quarantine of its file."""
-        reports = [self.report.begin(source.path, source.format, self.hashes[source.path]) for source in group]
+        reports = [self.report.begin(source.path, source.format, self.hashes[source.path], source.sheet) for source in group]
         chunk, most = Chunk(reports), self.options.batch_size
         with ExitStack() as opened:
             kept = [opened.enter_context(Quarantine(source, self.quarantine, self.kept)) for source in group]

@@ -42,6 +42,7 @@ class FileReport:
     path: str
     format: str
     sha256: str
+    sheet: str | None = None
     counts: Counts = field(default_factory=Counts)
     commits: list[int] = field(default_factory=list)
 
@@ -62,9 +63,9 @@ class LoadReport:
     dry_run: bool = False
     mappings: dict[str, str] = field(default_factory=dict)
 
-    def begin(self, path: Path, format_: str, sha256: str) -> FileReport:
-        """The report of one more file; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
-        self.files.append(FileReport(os.fsencode(path).decode(errors="replace").replace("\n", "\ufffd"), format_, sha256))
+    def begin(self, path: Path, format_: str, sha256: str, sheet: str | None = None) -> FileReport:
+        """The report of one more file, or sheet of one; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
+        self.files.append(FileReport(os.fsencode(path).decode(errors="replace").replace("\n", "\ufffd"), format_, sha256, sheet))
         return self.files[-1]
 
     def refuse(self, report: FileReport, item: Refused) -> None:
@@ -99,7 +100,7 @@ class LoadReport:
             "commits": list(self.commits) if self.commits else None,
             "digest": self.digest,
             "totals": self.totals.as_dict(),
-            "files": [{"path": r.path, "format": r.format, **r.counts.as_dict()} for r in self.files],
+            "files": [{"path": r.path, "format": r.format, "sheet": r.sheet, **r.counts.as_dict()} for r in self.files],
             "notes": [{"note": note, "items": count} for note, count in sorted(self.notes.items())],
             "refused": self.refused,
             "refused_total": self.refused_total,

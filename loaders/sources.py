@@ -13,6 +13,7 @@ from loaders.mapping_files import Mappings, Placed
 
 _EPCIS = {".json": "epcis", ".jsonld": "epcis", ".xml": "epcis-xml"}
 _TABLES = (*csv_bundle.SUFFIXES, *EXCEL)
+_FORMS = {**dict.fromkeys(EXCEL, "excel"), ".parquet": "parquet"}
 _NONE = Mappings()
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 NAME_IT = (
@@ -31,6 +32,11 @@ class Source(NamedTuple):
     table: Placed | None = None
 
     @property
+    def sheet(self) -> str | None:
+        """The sheet of a workbook, where a mapping names one."""
+        return self.table.table.sheet if self.table else None
+
+    @property
     def kind(self) -> str | None:
         """The kind or relation of a file of the bundle."""
         return None if self.table else csv_bundle.kind_of(self.path)
@@ -43,7 +49,8 @@ def sources_of(files: Sequence[Path], mappings: Mappings) -> list[Source]:
     found: list[Source] = []
     for path in files:
         tables = mappings.of(path)
-        found += [Source(path, path.suffix.lower()[1:], table) for table in tables] or [Source(path, format_of(path) or "")]
+        form = _FORMS.get(path.suffix.lower(), "csv")
+        found += [Source(path, form, table) for table in tables] or [Source(path, format_of(path) or "")]
     return found
 
 
