@@ -10,14 +10,13 @@ from typing import Any
 from graph.errors import UsageError
 from graph.model import MODELS
 from loaders.csv_rows import NOTES
-from loaders.drafting_columns import Guess, guesses, kind_of
+from loaders.drafting_columns import UNIT, Guess, guesses, kind_of
 from loaders.drafting_samples import Sample, decimals_of, samples
 from loaders.drafting_terms import is_private
 from loaders.mapped_values import is_instant, is_number
 from loaders.mapping import CELL, COLUMN, EXCEL, KINDS
 from loaders.mapping_files import parsed
 
-_UNIT = r"(?P<code>.+?) ?[(\[](?P<unit>[^()\[\]]+)[)\]]"
 _NUMBER = r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?"
 _LIMIT = r"[<>]=?\s*[+-]?\d+([.,]\d+)?"
 _WIDTH = 120
@@ -91,7 +90,7 @@ class _Table:
         for name in header:
             values = self.sample.values(name)
             numbers = sum(1 for value in values if re.fullmatch(f"{_NUMBER}|{_LIMIT}", value))
-            measured = re.fullmatch(_UNIT, name) or self.kind == "observation"
+            measured = re.fullmatch(UNIT, name) or self.kind == "observation"
             if measured and name not in taken and values and numbers * 10 >= len(values) * 9:
                 found.append(name)
         return found
@@ -157,7 +156,7 @@ class _Table:
         name, others = value.source, [guess for column, guess in self.columns.items() if column not in ("value", "value_text")]
         parts: list[tuple[str, dict[str, Any]]] = [
             (f"^{_NUMBER}$", {"value": name}),
-            (f"^{_LIMIT}$", {"comparator": {"column": name, "find": "^[<>]=?"}, "value": {"column": name, "find": r"[\d.,+-]+$"}}),
+            (f"^{_LIMIT}$", _limit(name)),
             (f"^(?!{_NUMBER}$|{_LIMIT}$)", {"value_text": name}),
         ]
         found = [(shape, told) for shape, told in parts if any(re.search(shape, text) for text in self.sample.values(name))]
@@ -186,18 +185,25 @@ class _Table:
         return found
 
     def _each(self, indent: str, others: dict[str, Guess]) -> Iterator[str]:
-        united = [name for name in self.sample.header if re.fullmatch(_UNIT, name)]
-        if united == self.wide:
-            pattern, told = _UNIT, {"code": "code", "unit": "unit"}
-        else:
-            pattern, told = "|".join(map(re.escape, self.wide)), {"code": COLUMN}
+        united = [name for name in self.sample.header if re.fullmatch(UNIT, name)]
+        told: dict[str, Any] = {"code": COLUMN}
+        pattern = "|".join(map(re.escape, self.wide))
+        if {*self.wide} <= {*united}:
+            told = {"code": "code", "unit": _ucum([match["unit"] for name in self.wide if (match := re.fullmatch(UNIT, name))])}
+            pattern = "".join(f"(?!{re.escape(name)}$)" for name in united if name not in self.wide) + UNIT
         yield from self._unsure(
             indent, [f"what {', '.join(self.wide[:10])} measure is told by their names alone: give codes and units"]
         )
-        yield f"{indent}each: {_text(pattern)}"
-        yield from self._columns(
-            [*others.values(), *(Guess(column, "", each, 5) for column, each in {**told, "value": CELL}.items())]
-        )
+        limits = any(text[0] in "<>" for name in self.wide for text in self.sample.values(name))
+        parts = [("^[^<>]", {"value": CELL}), ("^[<>]", _limit(CELL))] if limits else [("", {"value": CELL})]
+        for number, (shape, value) in enumerate(parts):
+            if number:
+                yield "      - kind: observation"
+            yield f"{indent}each: {_text(pattern)}"
+            if shape:
+                yield f"{indent}where: {{column: {CELL}, matches: {_text(shape)}}}"
+            kept = [guess if not number else _sure(guess) for guess in others.values()]
+            yield from self._columns([*kept, *(Guess(column, "", each, 5) for column, each in {**told, **value}.items())])
 
     def _columns(self, found: Sequence[Guess] | Any) -> Iterator[str]:
         yield "        columns:"
@@ -210,6 +216,17 @@ class _Table:
             if tell:
                 self.unsure.append(f"{self.sample.path.name}: {each}")
             yield from _comment(indent, f"UNSURE {each}")
+
+
+def _limit(column: str) -> dict[str, Any]:
+    """What is said of values such as `<5`."""
+    return {"comparator": {"column": column, "find": "^[<>]=?"}, "value": {"column": column, "find": r"[\d.,+-]+$"}}
+
+
+def _ucum(units: Sequence[str]) -> Any:
+    """The unit of each column, powers written as UCUM writes them."""
+    powers = {unit: unit.replace("^", "*") for unit in units if "^" in unit}
+    return {"column": "unit", "map": powers, "other": "keep"} if powers else "unit"
 
 
 def _sure(guess: Guess) -> Guess:

@@ -18,6 +18,8 @@ from loaders.mapped_values import Scope, is_instant, is_number, taking
 from loaders.mapping import KINDS, Value
 
 _TRIED = 1_000
+UNIT = r"(?P<code>.+?) ?[(\[](?P<unit>[^()\[\]]+)[)\]]"
+"""The name of a column with its unit: `CD34 (10^6/kg)`."""
 _GENERIC = frozenset(
     (
         "id",
@@ -87,8 +89,11 @@ def guesses(sample: Sample, kind: str, header: Sequence[str]) -> dict[str, Guess
     used: set[str] = set()
     for score, column, name in sorted(_matches(kind, header), reverse=True):
         if column not in found and name not in used and (guess := _tried(sample, kind, column, name, score)):
-            found[column] = guess
+            found[guess.column] = guess
             used.add(name)
+    measured = found.get("quantity") or found.get("value")
+    if measured and "unit" not in found and (match := re.fullmatch(UNIT, measured.source)):
+        found["unit"] = Guess("unit", measured.source, {"value": match["unit"].replace("^", "*")}, 5)
     return {column: found[column] for column in columns_of(KINDS[kind]) if column in found}
 
 
@@ -121,11 +126,13 @@ def _tried(sample: Sample, kind: str, column: str, name: str, score: float) -> G
     if told is None:
         return None
     failed = _failed(sample, kind, column, told, name)
+    if (kind, column) == ("observation", "value"):  # of which some rows may hold texts or limits
+        return Guess("value_text" if len(failed) == len(values) else "value", name, told, score, unsure)
     if len(failed) * 2 > len(values):
         return None
     if failed:
         unsure.append(f"{len(failed)} of {len(values)} values do not fit, such as {failed[0][0][:40]!r}: {failed[0][1]}")
-    if score < 2 and not (failed and score < 1):
+    if score < 2:
         unsure.append(f"that {name!r} means {column} is a guess")
     return Guess(column, name, told, score, unsure)
 

@@ -228,7 +228,7 @@ def _twofold(fit: Sequence[str]) -> str:
 
 def decimals_of(columns: Sequence[Sequence[str]]) -> tuple[str | None, str | None, str]:
     """Decimal sign and groups of digits (None: as in programming) of columns of numbers, and what is not sure about them."""
-    values = [value for column in columns for value in column]
+    values = [value.lstrip("<>= ") for column in columns for value in column]
     if any(re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d+", value) for value in values):
         return ",", ".", ""
     if any(re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+\.\d+", value) for value in values):
