@@ -92,7 +92,9 @@ def guesses(sample: Sample, kind: str, header: Sequence[str]) -> dict[str, Guess
             found[guess.column] = guess
             used.add(name)
     measured = found.get("quantity") or found.get("value")
-    if measured and "unit" not in found and (match := re.fullmatch(UNIT, measured.source)):
+    if measured and "unit" not in found and not re.fullmatch(UNIT, measured.source):
+        measured.unsure.append("no column tells its unit: give it, as in unit: {value: mL}")
+    elif measured and "unit" not in found and (match := re.fullmatch(UNIT, measured.source)):
         found["unit"] = Guess("unit", measured.source, {"value": match["unit"].replace("^", "*")}, 5)
     return {column: found[column] for column in columns_of(KINDS[kind]) if column in found}
 

@@ -132,19 +132,25 @@ def _shape(lines: Sequence[str]) -> tuple[str, int]:
     """What separates cells, and how many lines stand before the header: by the width that most lines have."""
     best = (0, ",", 0)
     for separator in _SEPARATORS:
-        widths = [_width(line, separator) for line in lines]
-        wide = Counter(width for width in widths if width > 1)
+        rows = [_cells(line, separator) for line in lines]
+        wide = Counter(len(row) for row in rows if len(row) > 1)
         if wide:
             width, count = wide.most_common(1)[0]
-            best = max(best, (count * width, separator, widths.index(width)))
+            best = max(best, (count * width, separator, _header_at([row if len(row) == width else [] for row in rows])))
     return best[1], best[2]
 
 
-def _width(line: str, separator: str) -> int:
+def _cells(line: str, separator: str) -> list[str]:
     try:
-        return len(next(csv.reader([line], delimiter=separator), []))
+        return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
-        return 0
+        return []
+
+
+def _header_at(rows: Sequence[Sequence[str]]) -> int:
+    """The place of the first row that is filled about as much as any: what stands before it is no header."""
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows]
+    return next((at for at, count in enumerate(filled) if count * 4 >= max(filled) * 3), 0)
 
 
 # -- workbooks
@@ -172,8 +178,7 @@ def _of_sheet(path: Path, sheet: str) -> Sample | None:
 def _before_header(path: Path, sheet: str) -> int:
     from loaders.excel_rows import first_rows
 
-    filled = [sum(1 for cell in row if cell.strip()) for row in first_rows(path, sheet, _LINES)]
-    return filled.index(max(filled)) if filled else 0
+    return _header_at(first_rows(path, sheet, _LINES))
 
 
 # -- what columns hold

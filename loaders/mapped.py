@@ -70,12 +70,17 @@ def check(found: Sequence[tuple[Path, Placed]], mappings: Mappings) -> list[str]
         maker = _Maker(placed, path, header, Context("local"))
         if left := [name for name in header if name not in maker.used and name not in NOTES]:
             told = ", ".join(left[:20]) + (" ..." if len(left) > 20 else "")
-            notes.append(f"{path.name}: columns that the mapping does not use: {told}")
+            notes.append(f"{_named(placed)}: columns that the mapping does not use: {told}")
     met = {(placed.file, placed.at) for _, placed in found}
     for placed in mappings.tables:
         if (placed.file, placed.at) not in met:
-            notes.append(f"no file is named {placed.table.files} ({Path(placed.file).name} {placed.at})")
+            notes.append(f"no file is read as {_named(placed)} ({Path(placed.file).name} {placed.at})")
     return notes
+
+
+def _named(placed: Placed) -> str:
+    """What the files of a table are called, in notes."""
+    return f"{placed.table.files} {placed.table.sheet or ''}".rstrip()
 
 
 class _Maker:
@@ -87,8 +92,8 @@ class _Maker:
         faults = [*_unknown(placed, scope, path)]
         if faults:
             raise InvalidMapping(placed.file, faults)
-        self._left_out = (f"left out by the filter of {placed.table.files}",)
-        self._nothing = (f"makes nothing by the mapping of {placed.table.files}",)
+        self._left_out = (f"left out by the filter of {_named(placed)}",)
+        self._nothing = (f"makes nothing by the mapping of {_named(placed)}",)
         self._fits = fits(placed.table.where, scope)
         self._parts = [part for made in placed.table.makes for part in _parts(made, scope, context)]
         self.used = {name for part in self._parts for name in part.used} | {each.column for each in placed.table.where or ()}

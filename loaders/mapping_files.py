@@ -25,6 +25,8 @@ from loaders.mapping import EXCEL, KINDS, Made, Mapping, Table, Value
 LONGEST = 500_000
 """Most characters of a mapping."""
 
+_NO_CODES = re.compile(r"(?<![A-Za-z])(SSN|MRN|social.?security|medical.?record)(?![a-z])", re.IGNORECASE)
+
 Problem = dict[str, str]
 """Where in a mapping (`at`, a JSON pointer), the `value`, `reason` and `repair`."""
 
@@ -45,9 +47,9 @@ class Mappings:
     left_out: tuple[str, ...] = ()
     hashes: dict[str, str] = field(default_factory=dict)
 
-    def leave_out(self, path: Path) -> bool:
-        """Whether a file is not wanted."""
-        return any(_matches(path.name, pattern) for pattern in self.left_out)
+    def leave_out(self, path: Path) -> str | None:
+        """The pattern by which a file is not wanted; None where it is."""
+        return next((pattern for pattern in self.left_out if _matches(path.name, pattern)), None)
 
     def of(self, path: Path) -> list[Placed]:
         """The tables that read a file; several only where each reads a sheet of its own. Raises `InvalidMapping`."""
@@ -96,7 +98,8 @@ def read_files(paths: Sequence[Path]) -> Mappings:
     hashes = {}
     for path in paths:
         try:
-            content = path.read_bytes()[: 4 * LONGEST + 1]
+            with path.open("rb") as file:
+                content = file.read(4 * LONGEST + 1)
             text = content.decode("utf-8-sig")
         except OSError as error:
             raise UsageError(f"the mapping {path} cannot be read: {error.strerror}", path=str(path)) from None
@@ -201,9 +204,19 @@ def _of_made(at: str, made: Made) -> Iterator[Problem]:
             yield problem(place, "", "it is a list within a list", "write one list")
         else:
             yield from _of_fixed(place, kind, column, value)
+            yield from _of_tracking(place, kind, column, value)
     for column in needed_of(kind):
         if column not in made.columns:
             yield problem(f"{at}/columns", "", f"every {made.kind} needs {column!r}", f"say what `{column}` is")
+
+
+def _of_tracking(at: str, kind: str, column: str, value: Value) -> Iterator[Problem]:
+    """Columns that are named as what may not serve as a tracking code."""
+    if column in ("id", *needed_of(kind), "identifiers") or (kind in MODELS and column in refs(kind)):
+        for name in value.columns:
+            if found := _NO_CODES.search(name):
+                reason = f"a column named {found[0]!r} may not serve as a tracking code (21 CFR 1271.290)"
+                yield problem(at, name, reason, "use a pseudonym or a local number")
 
 
 def _of_fixed(at: str, kind: str, column: str, value: Value) -> Iterator[Problem]:

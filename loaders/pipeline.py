@@ -108,7 +108,7 @@ class _Load:
         self.files, self.strays = (find(paths, options.quarantine, options.mappings) for find in (files_of, strays))
         self.sources = sources_of(self.files, options.mappings)
         notes = mapped.check([(source.path, source.table) for source in self.sources if source.table], options.mappings)
-        notes += [f"{path.name}: left out, as the mapping says" for path in left_out(paths, options.quarantine, options.mappings)]
+        notes += [f"{name}: left out, as the mapping says" for name in left_out(paths, options.quarantine, options.mappings)]
         self.hashes = {path: sha256(path) for path in self.files}
         self.sizes = {path: path.stat().st_size for path in self.files}
         self.done, self.total = 0, sum(self.sizes[source.path] for source in self.sources)

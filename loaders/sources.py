@@ -78,10 +78,12 @@ def _readable(path: Path, mappings: Mappings) -> bool:
     return (format_of(path) is not None or bool(mappings.of(path))) and not mappings.leave_out(path)
 
 
-def left_out(paths: Sequence[Path], apart: Path | None, mappings: Mappings) -> list[Path]:
-    """The files among `paths` and below them that the mappings leave out."""
+def left_out(paths: Sequence[Path], apart: Path | None, mappings: Mappings) -> list[str]:
+    """By which pattern of the mappings each file is left out among `paths` and below them."""
+    if not mappings.left_out:
+        return []
     below = (file for path in paths for file in (_below(path, apart) if path.is_dir() else [path]))
-    return [file for file in below if mappings.leave_out(file)]
+    return [pattern for file in below if (pattern := mappings.leave_out(file))]
 
 
 def strays(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NONE) -> list[Path]:

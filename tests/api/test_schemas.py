@@ -16,6 +16,7 @@ EXAMPLE = str(ROOT / "examples" / "first-journey")
 ANSWERS = {
     "template": ["template", "bundle"],
     "load": ["load", str(ROOT / "examples" / "with-faults")],
+    "map": ["map", str(ROOT / "examples" / "with-faults" / "2024-05.step.csv")],
     "lineage": ["lineage", "DOSE-101-A", "--direction", "both"],
     "recall": ["recall", "lot:VEC-7@vectorworks"],
     "history": ["history", "lot:VEC-7@vectorworks"],
@@ -86,5 +87,5 @@ def test_a_schema_is_a_schema(name: str) -> None:
 
 
 def test_every_command_has_a_schema() -> None:
-    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
+    for command in (*cli.cli_graph.COMMANDS, *cli.cli_mapping.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
         assert command.name in SCHEMAS

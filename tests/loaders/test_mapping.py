@@ -49,6 +49,8 @@ def problems(text: str) -> list[dict[str, str]]:
         (BAGS % "type: {value: doze}", "COLUMNS/type/value", "doze", "none of the words", "starting_material"),
         (BAGS % "type: {column: T, map: {D: doze}}", "COLUMNS/type/map/D", "doze", "none of the words", "dose"),
         (BAGS % "quantty: V", "COLUMNS/quantty", "quantty", "material has no column", "did you mean 'quantity'"),
+        (ONE % "kind: person, columns: {id: PATIENT_SSN}", "COLUMNS/id", "PATIENT_SSN", "21 CFR 1271.290", "a pseudonym"),
+        (ONE % "kind: output, columns: {source: A, target: 'person/{Mrn}'}", "COLUMNS/target", "Mrn", "tracking code", "a local"),
         (BAGS % "name: [a, b]", "COLUMNS/name", "", "only `identifiers` holds several", "one value"),
         (BAGS % "name: {column: N, find: '('}", "COLUMNS/name/find", "(", "no regular expression", "put \\"),
         (BAGS % "expires_at: {column: E, dates: '%q'}", "COLUMNS/expires_at/dates/0", "%q", "%q is unknown", "%d.%m"),
