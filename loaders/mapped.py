@@ -168,7 +168,7 @@ class _Part:
     def _original(self, name: str, cells: list[str]) -> tuple[str, str]:
         """`(column, text)` of the file where the mapping speaks of `name`."""
         fixed = self._scope.fixed
-        if name == CELL:
+        if name == CELL and COLUMN in fixed:
             return fixed[COLUMN], cells[self._scope.columns[name]]
         return (fixed[COLUMN], fixed[name]) if name in fixed else (name, cells[self._scope.columns[name]])
 

@@ -150,7 +150,7 @@ def closest(name: str, known: Sequence[str]) -> str:
 
 def _of_form(place: tuple[int | str, ...], value: object, type_: str, message: str) -> Problem:
     """A problem of the mapping's form, as pydantic tells it."""
-    at = "".join(f"/{_part(part)}" for part in place)
+    at = re.sub(r"/parts(?=/\d)", "", "".join(f"/{_part(part)}" for part in place))  # a list has none where it is written
     told, _, repair = message.removeprefix("Value error, ").partition(": ")
     if type_ == "extra_forbidden":
         told, repair = f"{place[-1]!r} is unknown here", "take it out, or see docs/mapping.md for what may be here"

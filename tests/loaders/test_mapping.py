@@ -51,6 +51,7 @@ def problems(text: str) -> list[dict[str, str]]:
         (BAGS % "quantty: V", "COLUMNS/quantty", "quantty", "material has no column", "did you mean 'quantity'"),
         (ONE % "kind: person, columns: {id: PATIENT_SSN}", "COLUMNS/id", "PATIENT_SSN", "21 CFR 1271.290", "a pseudonym"),
         (ONE % "kind: output, columns: {source: A, target: 'person/{Mrn}'}", "COLUMNS/target", "Mrn", "tracking code", "a local"),
+        (BAGS % "identifiers: [a, {column: b, value: c}]", "COLUMNS/identifiers/1", "", "not column and value", "docs"),
         (BAGS % "name: [a, b]", "COLUMNS/name", "", "only `identifiers` holds several", "one value"),
         (BAGS % "name: {column: N, find: '('}", "COLUMNS/name/find", "(", "no regular expression", "put \\"),
         (BAGS % "expires_at: {column: E, dates: '%q'}", "COLUMNS/expires_at/dates/0", "%q", "%q is unknown", "%d.%m"),
