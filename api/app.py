@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from html import escape
@@ -14,18 +14,21 @@ from typing import Any, TypeVar
 
 import orjson
 import uvicorn
-from graphql import GraphQLError, parse, validate
+from graphql import GraphQLError, OperationType, get_operation_ast, parse, validate
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from api import limits, settings
 from api.graphql_loading import Request
 from api.schema import schema
 from api.snapshots import Snapshots
-from graph.errors import DeadlineExceeded, NotPermitted, TraceError, UsageError
+from api.uploads import IDLE, Upload, Uploads, file_name, tokens
+from api.uploads import MOST_BYTES as MOST_UPLOADED
+from graph.errors import DeadlineExceeded, NotPermitted, TooLarge, TraceError, UsageError
 from graph.store import Store
 
 MOST_BYTES = 256 * 1024
@@ -47,12 +50,15 @@ T = TypeVar("T")
 def make_app(store: Store, viewer: str | None, cache: Path | None = None) -> Starlette:
     """The application over one store for one viewer (None sees all; bind it to loopback only).
 
-    Snapshots of the graph are kept in the folder `cache`; without one in memory alone."""
+    Snapshots of the graph are kept in the folder `cache`; without one in memory alone. Who may load is in the environment.
+    Raises `UsageError` where that does not fit."""
     door = _Door(store, viewer, cache)
     routes = [
         Route("/", door.page),
         Route("/graphql", door.graphql, methods=["GET", "POST"]),
         Route("/query.js", door.script),
+        Route("/load", door.load, methods=["POST"]),
+        Route("/load/{load_id}/refused.zip", door.refused),
         Route("/health", door.health),
         Route("/ready", door.ready),
     ]
@@ -90,6 +96,7 @@ class _Door:
         self.store, self.viewer = store, viewer
         self._workers = ThreadPoolExecutor(MOST_AT_ONCE, "query")
         self._snapshots = Snapshots(store, cache)
+        self._uploads = Uploads(store, Path(settings.value("VEINTRACE_QUARANTINE")), tokens())
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -97,6 +104,7 @@ class _Door:
         yield
         self._workers.shutdown(wait=False, cancel_futures=True)
         self._snapshots.close()
+        self._uploads.close()
 
     async def page(self, _: HttpRequest) -> Response:
         """The query page: no network but this service."""
@@ -153,9 +161,10 @@ class _Door:
 
     async def _execute(self, http: HttpRequest, asked: dict[str, Any], request_id: str) -> tuple[int, dict[str, Any]]:
         variables, operation = asked.get("variables") or {}, asked.get("operationName")
-        request = Request(self.store, self.viewer, settings.timeout(), self._snapshots)
+        sent = http.headers.get("authorization")
+        request = Request(self.store, self.viewer, settings.timeout(), self._snapshots, self._uploads, sent)
         async with _watched(http, request):
-            if problem := await self._work(lambda: _checked(asked["query"], variables, operation), request):
+            if problem := await self._work(lambda: _checked(asked, http.method), request):
                 return 400, {"errors": problem}
             result = await self._work(
                 lambda: asyncio.run(schema.execute(asked["query"], variables, request, operation_name=operation)), request
@@ -166,6 +175,58 @@ class _Door:
         if result.data is None and any(isinstance(error.original_error, DeadlineExceeded) for error in result.errors or ()):
             return DeadlineExceeded.http_status, body
         return 200, body
+
+    async def load(self, http: HttpRequest) -> Response:
+        """`POST /load?name=FILE`: the body is one file, or an archive of several, from whom the token stands for."""
+        return await self._answered(http, "load", self._load)
+
+    async def refused(self, http: HttpRequest) -> Response:
+        """What a load refused, as files to be mended and sent again."""
+        return await self._answered(http, "refused", self._refused)
+
+    async def _answered(self, http: HttpRequest, event: str, answer: Callable[[HttpRequest], Awaitable[Response]]) -> Response:
+        """An answer, or the error in JSON; logged in one line."""
+        request_id, begun = _new_id(), monotonic()
+        try:
+            response = await answer(http)
+        except TraceError as error:
+            response = _answer({"errors": [_told(error)]}, error.http_status, request_id)
+        except Exception as error:
+            response = _answer({"errors": [_unforeseen(error, request_id)]}, 500, request_id)
+        response.headers["x-request-id"] = request_id
+        took = round((monotonic() - begun) * 1000)
+        _log.info(orjson.dumps({"event": event, "request": request_id, "status": response.status_code, "ms": took}).decode())
+        return response
+
+    async def _load(self, http: HttpRequest) -> Response:
+        steward, asked = self._uploads.steward(http.headers.get("authorization")), http.query_params
+        folder = self._uploads.folder()
+        try:
+            await _received(http, folder / file_name(asked.get("name")))
+            upload = Upload(
+                steward,
+                folder,
+                http.headers.get("idempotency-key"),
+                asked.get("format"),
+                asked.get("encoding"),
+                asked.get("dry_run", "false").lower() in ("true", "1"),
+            )
+            landed = self._uploads.land(upload)
+        except BaseException:
+            self._uploads.forget(folder)
+            raise
+        return _answer(await asyncio.shield(asyncio.wrap_future(landed)), 200, _new_id())
+
+    async def _refused(self, http: HttpRequest) -> Response:
+        steward = self._uploads.steward(http.headers.get("authorization"))
+        folder = self._uploads.folder()
+        try:
+            path = await asyncio.to_thread(self._uploads.refused, steward, http.path_params["load_id"], folder)
+        except BaseException:
+            self._uploads.forget(folder)
+            raise
+        done = BackgroundTask(self._uploads.forget, folder)
+        return FileResponse(path, headers=_HEADERS, media_type="application/zip", filename=path.name, background=done)
 
     async def _work(self, work: Callable[[], T], request: Request) -> T:
         """The result of `work`, done by a worker so that the service answers others meanwhile. Raises `DeadlineExceeded`."""
@@ -181,6 +242,25 @@ class _Door:
 
 def _new_id() -> str:
     return uuid.uuid4().hex
+
+
+async def _received(http: HttpRequest, path: Path) -> None:
+    """Write the body of a request to a file as it comes. Raises `TooLarge`, and `UsageError` for one that stops coming."""
+    chunks, size = aiter(http.stream()), 0
+    with path.open("wb") as file:
+        while True:
+            try:
+                chunk = await asyncio.wait_for(anext(chunks), IDLE)
+            except StopAsyncIteration:
+                break
+            except TimeoutError:
+                raise UsageError(f"nothing came for {IDLE} seconds; send it again", limit="seconds") from None
+            size += len(chunk)
+            if size > MOST_UPLOADED:
+                raise TooLarge(MOST_UPLOADED)
+            file.write(chunk)
+    if not size:
+        raise UsageError("the body is empty; send a file", field="body")
 
 
 async def _asked(http: HttpRequest) -> dict[str, Any]:
@@ -212,10 +292,11 @@ async def _asked(http: HttpRequest) -> dict[str, Any]:
     return asked
 
 
-def _checked(query: str, variables: dict[str, Any], operation: str | None) -> list[dict[str, Any]]:
-    """Errors of syntax and validity. Raises `QueryTooCostly` where the query passes a limit."""
+def _checked(asked: dict[str, Any], method: str) -> list[dict[str, Any]]:
+    """Errors of syntax and validity. Raises `QueryTooCostly` where the query passes a limit, `UsageError` for a mutation by GET."""
+    variables, operation = asked.get("variables") or {}, asked.get("operationName")
     try:
-        document = parse(query, max_tokens=limits.MOST_TOKENS)
+        document = parse(asked["query"], max_tokens=limits.MOST_TOKENS)
     except GraphQLError as error:
         return [_invalid(error)]
     inner = schema._schema
@@ -226,6 +307,9 @@ def _checked(query: str, variables: dict[str, Any], operation: str | None) -> li
         limits.check(inner, document, variables, operation)
     except GraphQLError as error:
         return [_invalid(error)]
+    chosen = get_operation_ast(document, operation)
+    if method == "GET" and chosen is not None and chosen.operation is not OperationType.QUERY:
+        raise UsageError("send mutations by POST", field="query")
     return []
 
 

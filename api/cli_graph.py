@@ -1,7 +1,7 @@
 """Commands that make and keep a graph: template, load, verify, copy, rebuild, config, serve, neo4j."""
 
 from collections import Counter, defaultdict
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +35,10 @@ def template(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]
 
 
 def load(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders: CSV or Parquet bundle, EPCIS JSON or XML.")] = None,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, folders, archives (.zip, .gz, .zst), or - for standard input: CSV or Parquet bundle, EPCIS."),
+    ] = None,
     graph: Graph = None,
     steward: Annotated[str | None, typer.Option(metavar="ORG", help="Who says so, whatever the data says.")] = None,
     author: Annotated[str | None, typer.Option(help="Who loads. [env VEINTRACE_AUTHOR]")] = None,
@@ -44,6 +47,8 @@ def load(
     mapping: Annotated[
         list[Path] | None, typer.Option(metavar="YAML", help="How to read files of other shapes, CSV, Parquet or Excel; see `map`.")
     ] = None,
+    format_: Annotated[str, typer.Option("--format", help=f"auto (by content), {', '.join(pipeline.FORMATS)}.")] = "auto",
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of CSV files that are not UTF-8: cp1252, latin-1.")] = None,
     ignore_field: Annotated[list[str] | None, typer.Option(help="Event field that takes no part in event hashes.")] = None,
     close: Annotated[
         str | None, typer.Option(metavar="LOAD", help="Close a load that was killed and will not be repeated.")
@@ -63,17 +68,15 @@ def load(
         quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
         ignore=frozenset(ignore_field or ()),
         mappings=read_files(mapping or ()),
+        format=None if format_ == "auto" else format_,
+        encoding=encoding,
     )
     with progress("loading", "bytes", json) as advance:
         if dry_run:
             report = pipeline.dry_run(paths, options, advance)
         else:
-            pipeline.files_of(paths, mappings=options.mappings)
-            store = settings.open_store(graph, create=True)
-            try:
-                report = pipeline.load(store, paths, options, advance)
-            finally:
-                store.close()
+            with pipeline.gathered(paths, options) as found, closing(settings.open_store(graph, create=True)) as store:
+                report = pipeline.land(store, found, options, advance)
     if json:
         print_json(report.as_dict())
     else:

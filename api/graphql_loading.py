@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 
 from api import render, settings
 from api.snapshots import Snapshots
+from api.uploads import Uploads
 from graph.claims import Edge
 from graph.record import Record
 from graph.store import Deadline, Direction, Store
@@ -64,10 +65,15 @@ class Loading:
 
 
 class Request:
-    """One request: `seconds` for all its reads, and `GRACE` more to tell what they found, be it only a part."""
+    """One request: `seconds` for all its reads, and `GRACE` more to tell what they found, be it only a part.
 
-    def __init__(self, store: Store, viewer: str | None, seconds: float, snapshots: Snapshots) -> None:
+    `authorization` is what it was sent with: what loads through `uploads` needs a token."""
+
+    def __init__(
+        self, store: Store, viewer: str | None, seconds: float, snapshots: Snapshots, uploads: Uploads, authorization: str | None
+    ) -> None:
         self.store, self.viewer, self._snapshots = store, viewer, snapshots
+        self.uploads, self.authorization = uploads, authorization
         self.reads, self.end = Deadline(seconds), Deadline(seconds + GRACE)
         self._loading: dict[str | None, Loading] = {}
 

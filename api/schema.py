@@ -1,4 +1,4 @@
-"""The GraphQL schema: find, record, node, lineage, recall, history, commits. Resolvers ask one query and rename."""
+"""The GraphQL schema: find, record, node, lineage, recall, history, commits; load. Resolvers ask one query and rename."""
 
 import base64
 import re
@@ -14,6 +14,7 @@ from api.graphql_cohorts import CohortAnswer
 from api.graphql_handoffs import Group, HandoffTable, table_of
 from api.graphql_loading import Loading, Request
 from api.graphql_records import MOST, TYPES, AsOf, Record, Stub, bounded, wrap
+from api.graphql_uploads import Mutation
 from graph.errors import UnknownIdentifier, UsageError
 from graph.model import MODELS
 from queries.lineage import Lineage as Found
@@ -388,5 +389,5 @@ class Schema(strawberry.Schema):
         return None
 
 
-schema = Schema(query=Query, types=[*TYPES.values(), Stub])  # type: ignore[list-item]
+schema = Schema(query=Query, mutation=Mutation, types=[*TYPES.values(), Stub])  # type: ignore[list-item]
 """The schema; its SDL is checked in as `schema.graphql`."""

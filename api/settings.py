@@ -17,7 +17,7 @@ from graph.store import Deadline, Store
 from graph.view import View, view
 
 DEFAULT_GRAPH = "sqlite:///veintrace.db"
-_SECRETS = ("NEO4J_PASSWORD",)
+_SECRETS = ("NEO4J_PASSWORD", "VEINTRACE_LOAD_TOKENS")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ SETTINGS = (
     Setting("VEINTRACE_TIMEOUT", "30", "Seconds after which a query is stopped."),
     Setting("VEINTRACE_CACHE", "", "Folder for snapshots of graphs (default: beside the graph, FILE.snapshots)."),
     Setting("VEINTRACE_QUARANTINE", "veintrace-quarantine", "Folder for what a load refuses."),
+    Setting("VEINTRACE_LOAD_TOKENS", "", "Who may load through the service: ORG=TOKEN, separated by commas."),
     Setting("NEO4J_USER", "", "User for Neo4j."),
     Setting("NEO4J_PASSWORD", "", "Password for Neo4j."),
     Setting("NEO4J_DATABASE", "neo4j", "Database of Neo4j."),

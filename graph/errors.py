@@ -160,6 +160,47 @@ class NotPermitted(TraceError):
     http_status = 403
 
 
+class NotAuthenticated(TraceError):
+    """No token, or one that stands for nobody."""
+
+    code = "NOT_AUTHENTICATED"
+    exit_status = 7
+    http_status = 401
+
+    def __init__(self) -> None:
+        super().__init__("send `Authorization: Bearer TOKEN` with a token of this service (VEINTRACE_LOAD_TOKENS)")
+
+
+class KeyReused(UsageError):
+    """An idempotency key that came with other content before."""
+
+    code = "KEY_REUSED"
+    http_status = 422
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"idempotency key {key!r} came with other files before; give each load a key of its own", key=key)
+
+
+class TooLarge(UsageError):
+    """More bytes than the service takes at once."""
+
+    code = "TOO_LARGE"
+    http_status = 413
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"this may have {most:,} bytes; send it in parts", limit="bytes", most=most)
+
+
+class Busy(TraceError):
+    """More work waits than the service takes on."""
+
+    code = "BUSY"
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("too many loads are waiting; nothing was loaded, send it again later")
+
+
 class DeadlineExceeded(TraceError):
     """The work was stopped in the store because its time was up."""
 

@@ -17,7 +17,6 @@ from graph.neo4j_bolt import Bolt
 from graph.neo4j_write import Run, Writer
 from graph.replay import paired, watched
 from graph.store import (
-    NEVER,
     SCHEMA_VERSION,
     Applied,
     Around,
@@ -283,7 +282,7 @@ class Neo4jStore:
                 acts = [*{_act(*row) for row in acted}]
                 told = {*begun, *holders, *(end for edge in found for end in edge[1:3]), *(edge.target for edge in acts)}
                 said = Told(told, sorted(_states(states)))
-                return found, Around(acts, said, holders, tuple(period) if holders else NEVER)
+                return found, Around(acts, said, dict.fromkeys(holders, tuple(period)))
         else:
             found = self._generations(starts, up, scope, limit)
         ends = starts.union(end for edge in found for end in (edge.source, edge.target))

@@ -1,8 +1,8 @@
 """The statements of the SQLite store's walk and of what acted on objects: several answers in the rows of one.
 
 A row is an edge (code of its type, ends by number, steward, quantity, unit), or by its code 0 what a steward says of an id with
-the hints on it (a row without a word where nobody says anything), -1 only the name of an id, -2 a container whose acts there are,
--3 the period they are of.
+the hints on it (a row without a word where nobody says anything), -1 only the name of an id, -2 a container whose acts over
+a period there are.
 """
 
 from functools import lru_cache
@@ -37,17 +37,16 @@ def reach(direction: Direction, edge: str, state: str) -> str:
     """The walk from a JSON array of ids (?1), of at most ?2 ids, with what acted on what it meets; conditions as of `around`."""
     near, far = SIDES[direction]
     step = f"edge.{near} = walk.nid AND edge.type BETWEEN {WALKED[direction][0]} AND {WALKED[direction][1]} AND {edge}"
-    packed = ("(SELECT first FROM packed)", "(SELECT last FROM packed)")
     return (
         "WITH RECURSIVE walk (nid) AS MATERIALIZED"
         " (SELECT node.nid FROM json_each(?1) AS asked JOIN node ON node.id = asked.value"
         f" UNION SELECT edge.{far} FROM walk JOIN edge ON {step} LIMIT ?2),"
-        f" {_acts('act', 'walk', edge)}, {_sides('side', 'act', edge)}, {_PACKED},"
-        " box (nid) AS MATERIALIZED (SELECT src FROM side WHERE type = 9 EXCEPT SELECT nid FROM walk),"
-        f" {_acts('box_act', 'box', edge, packed)}, {_sides('box_side', 'box_act', edge)},"
-        " outer (nid) AS MATERIALIZED"
-        " (SELECT src FROM box_side WHERE type = 9 EXCEPT SELECT nid FROM box EXCEPT SELECT nid FROM walk),"
-        f" {_acts('outer_act', 'outer', edge, packed)},"
+        f" {_acts('act', 'walk', edge)}, {_sides('side', 'act', edge)},"
+        " always (nid, first, last) AS (SELECT nid, -1 << 62, 1 << 62 FROM walk),"
+        f" {_boxes('box', 'act', 'side', 'always', 'SELECT nid FROM walk')},"
+        f" {_acts('box_act', 'box', edge, ('box.first', 'box.last'))}, {_sides('box_side', 'box_act', edge)},"
+        f" {_boxes('outer', 'box_act', 'box_side', 'box', 'SELECT nid FROM walk UNION SELECT nid FROM box')},"
+        f" {_acts('outer_act', 'outer', edge, ('outer.first', 'outer.last'))},"
         f" {_sides('outer_side', 'outer_act', edge)},"
         " told (nid) AS (SELECT dst FROM act UNION SELECT dst FROM box_act UNION SELECT dst FROM outer_act"
         " UNION SELECT nid FROM box UNION SELECT nid FROM outer UNION SELECT nid FROM walk)"
@@ -56,8 +55,7 @@ def reach(direction: Direction, edge: str, state: str) -> str:
         " UNION SELECT * FROM box_side UNION SELECT * FROM outer_act UNION SELECT * FROM outer_side)"
         f" UNION ALL {_states_of('told', state)}"
         f" UNION ALL {_names_of('SELECT src FROM side UNION SELECT src FROM box_side UNION SELECT src FROM outer_side')}"
-        f" UNION ALL SELECT -2, nid, NULL, NULL, NULL, NULL, {_NULLS} FROM (SELECT nid FROM box UNION SELECT nid FROM outer)"
-        f" UNION ALL SELECT -3, NULL, NULL, NULL, first, last, {_NULLS} FROM packed"
+        f" UNION ALL SELECT -2, nid, NULL, NULL, first, last, {_NULLS} FROM (SELECT * FROM box UNION ALL SELECT * FROM outer)"
     )
 
 
@@ -94,12 +92,14 @@ def _names_of(select: str) -> str:
     return f"SELECT -1, node.nid, node.id, NULL, NULL, NULL, {_NULLS} FROM node WHERE nid IN ({select})"
 
 
-_PACKED = (
-    "packed AS MATERIALIZED (SELECT coalesce(min(first), 0) AS first, coalesce(max(last), -1) AS last FROM"
-    " (SELECT min(coalesce(node.first, -1 << 62)) AS first,"
-    " CASE count(DISTINCT node.nid) % 2 WHEN 0 THEN max(coalesce(node.last, 1 << 62)) ELSE 1 << 62 END AS last"
-    " FROM act JOIN node ON node.nid = act.dst WHERE act.type = 8 GROUP BY act.src))"
-)
-"""From when to when any object walked was packed, as far as the hints go: who was packed an odd number of times still is.
-
-Of objects that were never packed there is no such time: `NEVER`."""
+def _boxes(name: str, acts: str, sides: str, asked: str, others: str) -> str:
+    """A table of the containers that what is in `asked` was packed in, but for `others`: each from when to when it held something
+    of these (while it was asked about), as far as the hints go: what was packed in it an odd number of times still is."""
+    return (
+        f"{name} (nid, first, last) AS MATERIALIZED (SELECT box, min(first), max(last) FROM"
+        f" (SELECT side.src AS box, max({asked}.first, min(coalesce(node.first, -1 << 62))) AS first, min({asked}.last,"
+        " CASE count(DISTINCT node.nid) % 2 WHEN 0 THEN max(coalesce(node.last, 1 << 62)) ELSE 1 << 62 END) AS last"
+        f" FROM {acts} AS act JOIN {asked} ON {asked}.nid = act.src"
+        f" JOIN {sides} AS side ON side.dst = act.dst AND side.type = 9 JOIN node ON node.nid = act.dst"
+        f" WHERE act.type = 8 GROUP BY act.src, side.src) WHERE first <= last AND box NOT IN ({others}) GROUP BY box)"
+    )

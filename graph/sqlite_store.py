@@ -20,7 +20,6 @@ from graph.sqlite_reach import SIDES
 from graph.sqlite_schema import APPLICATION_ID, FOREVER, PROJECTION, TABLES, VERSION
 from graph.sqlite_write import Writer, array, statements
 from graph.store import (
-    NEVER,
     Applied,
     Around,
     Batch,
@@ -356,16 +355,15 @@ class SqliteStore:
         return self._reached(rows, roots, {*joins, *first}, limit, scope.deadline)
 
     def _reached(self, rows: list[Any], roots: set[str], first: set[Edge], limit: int, deadline: Deadline) -> Reached:
-        """The walk in rows: of `_met`, with code -2 of a container whose acts there are, over the period in the row of code -3."""
+        """The walk in rows: of `_met`, with code -2 of a container whose acts over a period there are."""
         edges, told = self._met(rows, deadline)
         acts = [edge for edge in edges if edge[0] == "SUBJECT_OF"]
         making = first.union([edge for edge in edges if edge[0] != "SUBJECT_OF"])
         walked = roots.union([edge[1] for edge in making], [edge[2] for edge in making])
         ids = {row[1]: row[2] for row in rows if row[0] == 0}
-        holders = [ids[row[1]] for row in rows if row[0] == -2]
-        period = next((row[4:6] for row in rows if row[0] == -3), NEVER) if holders else NEVER
+        holders = {ids[row[1]]: row[4:6] for row in rows if row[0] == -2}
         stopped = frozenset(["RECORDS"] if len(walked) > limit else [])
-        return Reached(walked, [*making], stopped, Around(acts, told, holders, period))
+        return Reached(walked, [*making], stopped, Around(acts, told, holders))
 
     def _met(self, rows: list[Any], deadline: Deadline) -> tuple[list[Edge], Told]:
         """Edges and what stands, of the rows of `sqlite_reach`.

@@ -5,7 +5,7 @@ fields (`State`), the relations (`Edge`), and the identifier texts. Every row of
 commits, so any read can be made `as of` a commit; and carries its steward, so any read can be kept to some stewards.
 """
 
-from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Literal, NamedTuple, Protocol, TypeVar
@@ -187,20 +187,16 @@ class Told:
     states: Sequence[State] = ()
 
 
-NEVER = (0, -1)
-"""A period that holds no moment."""
-
-
 @dataclass(frozen=True)
 class Around:
     """What acted on some objects, and what else took part; with what is `told` of the events and containers among them.
 
-    It may bring likewise what acted over `period` on containers that the objects were packed in, and on theirs: `holders`."""
+    It may bring likewise what acted, over a period, on containers that the objects were packed in, and on theirs: `holders`, each
+    with the first and last moment of its period."""
 
     edges: Sequence[Edge] = ()
     told: Told = Told()
-    holders: Collection[str] = frozenset()
-    period: tuple[int, int] = NEVER
+    holders: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

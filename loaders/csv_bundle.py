@@ -9,7 +9,7 @@ classes, the class goes before the identifier: `person/P-1`; what goes into or c
 it says otherwise. Columns that begin with `_` are ignored (but `_unread`, which the quarantine writes).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from graph import naming, times
@@ -18,6 +18,7 @@ from graph.model import MODELS, RELATIONS
 from loaders.csv_claims import COMMON, CONTAINED_IN, Claims, Invalid, compiled
 from loaders.csv_rows import Row, Rows
 from loaders.items import Context, Item, Refused
+from loaders.unpacking import beginning
 
 _TELL_EVERY = 2_000
 _LATEST = 2**62
@@ -36,6 +37,17 @@ SUFFIXES = (".csv", ".parquet")
 _NAMES = {name.lower(): name for name in (*MODELS, *RELATIONS, "CONTAINED_IN")}
 
 
+def kinds_of(columns: Collection[str]) -> list[str]:
+    """The kinds and relations whose files may have all these columns, and have those that they need."""
+    told = {name for name in columns if not name.startswith("_")}
+    return [kind for kind in _NAMES.values() if told and told <= {*columns_of(kind)} and told >= {*needed_of(kind)}]
+
+
+def needed_of(kind: str) -> tuple[str, ...]:
+    """The columns that every file of this kind or relation must have."""
+    return CONTAINED_IN[:2] if kind == "CONTAINED_IN" else ("source", "target") if kind in RELATIONS else ()
+
+
 def columns_of(kind: str) -> tuple[str, ...]:
     """The columns of a file of this kind or relation."""
     if kind == "CONTAINED_IN":
@@ -46,20 +58,18 @@ def columns_of(kind: str) -> tuple[str, ...]:
     return ("id", "identifiers", *names, *COMMON)
 
 
-def _rows(path: Path) -> Rows:
-    kind = kind_of(path) or ""
-    needed = CONTAINED_IN[:2] if kind == "CONTAINED_IN" else ("source", "target") if kind in RELATIONS else ()
-    if path.suffix.lower() == ".parquet":
+def _rows(path: Path, kind: str) -> Rows:
+    if path.suffix.lower() == ".parquet" or beginning(path).startswith(b"PAR1"):
         # polars takes longer to import than a small CSV file to load
         from loaders.parquet_rows import ParquetRows
 
-        return ParquetRows(path, columns_of(kind), needed)
-    return Rows(path, columns_of(kind), needed)
+        return ParquetRows(path, columns_of(kind), needed_of(kind))
+    return Rows(path, columns_of(kind), needed_of(kind))
 
 
 def zones(path: Path) -> Iterator[tuple[str, int, str]]:
     """`(organisation id, date of recording, time zone)` of the rows of an organization file that give one."""
-    rows = _rows(path)
+    rows = _rows(path, "Organization")
     for row in rows:
         if not isinstance(row, Row):
             continue
@@ -75,13 +85,16 @@ def zones(path: Path) -> Iterator[tuple[str, int, str]]:
                 continue
 
 
-def read(path: Path, context: Context) -> Iterator[Item | Refused]:
-    """Items of one bundle file in order. Raises `UnreadableSource` where the file cannot be read, or not any further."""
-    rows = _rows(path)
+def read(path: Path, context: Context, kind: str | None = None) -> Iterator[Item | Refused]:
+    """Items of one bundle file in order, of a kind or relation where its name tells none.
+
+    Raises `UnreadableSource` where the file cannot be read, or not any further."""
+    kind = kind or kind_of(path) or ""
+    rows = _rows(path, kind)
     claims: Claims | None = None
     for number, row in enumerate(rows):
         if claims is None:
-            claims = compiled(kind_of(path) or "", rows.header, context)
+            claims = compiled(kind, rows.header, context)
         if number % _TELL_EVERY == 0:
             context.reached(rows.position)
         if isinstance(row, Refused):

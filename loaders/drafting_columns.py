@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from graph import identifiers, isbt128
 from graph.errors import InvalidIdentifier
-from graph.model import CLASSES, MODELS, RELATIONS, refs
-from loaders.csv_bundle import columns_of
+from graph.model import CLASSES, MODELS, refs
+from loaders.csv_bundle import columns_of, needed_of
 from loaders.csv_cells import Unfit
 from loaders.csv_claims import Invalid, compiled
 from loaders.drafting_samples import Sample, decimals_of, distinct, forms_of
@@ -69,10 +69,8 @@ def kind_of(sample: Sample, header: Sequence[str]) -> tuple[str, str]:
     """The likeliest kind of what a file holds in some columns, and what is not sure about it."""
     stem = sample.path.stem
     named = KINDS.get(stem.lower().rpartition(".")[2])
-    if named:
-        needed = ("content", "container") if named == "CONTAINED_IN" else ("source", "target") if named in RELATIONS else ()
-        if all(name in sample.header for name in needed):
-            return named.lower(), ""
+    if named and all(name in sample.header for name in needed_of(named)):
+        return named.lower(), ""
     words = singular(f"{stem} {sample.written.get('sheet', '')}")
     scores = {}
     for kind, known in KIND_WORDS.items():

@@ -13,12 +13,11 @@ import yaml
 from pydantic import ValidationError
 
 from graph.errors import InvalidMapping, UsageError
-from graph.model import MODELS, RELATIONS, refs
+from graph.model import MODELS, refs
 from graph.plain_yaml import Plain
 from loaders import csv_cells
-from loaders.csv_bundle import columns_of
+from loaders.csv_bundle import columns_of, needed_of
 from loaders.csv_cells import Unfit
-from loaders.csv_claims import CONTAINED_IN
 from loaders.mapped_rows import quarantined
 from loaders.mapping import EXCEL, KINDS, Made, Mapping, Table, Value
 
@@ -166,11 +165,6 @@ def _part(name: int | str) -> str:
 
 
 # -- words of the model
-
-
-def needed_of(kind: str) -> tuple[str, ...]:
-    """The columns that every row of this kind or relation must fill."""
-    return CONTAINED_IN[:2] if kind == "CONTAINED_IN" else ("source", "target") if kind in RELATIONS else ()
 
 
 def _of_words(at: str, table: Table) -> Iterator[Problem]:

@@ -16,16 +16,16 @@ from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
 from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
 from graph.words import Words
-from loaders import abreast, csv_bundle, mapped, reading
+from loaders import abreast, csv_bundle, mapped, reading, sources
 from loaders.chunks import Chunk
-from loaders.items import Context, Item, Problem, Refused
+from loaders.items import Context, Item, Refused
 from loaders.mapping_files import Mappings
 from loaders.quarantine import Quarantine
 from loaders.reading import Beside
 from loaders.report import LoadReport
-from loaders.sources import NAME_IT, Source, files_of, format_of, left_out, sha256, sources_of, strays
+from loaders.sources import FORMATS, Source
 
-__all__ = ["LoadReport", "Options", "Progress", "close_load", "dry_run", "files_of", "format_of", "load"]
+__all__ = ["FORMATS", "LoadReport", "Options", "Progress", "close_load", "dry_run", "gathered", "land", "load"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read, bytes in all)."""
@@ -37,7 +37,9 @@ _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 
 @dataclass(frozen=True)
 class Options:
-    """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`).
+    """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`). `format` is one of
+    `FORMATS`, where it is not found by content; `encoding` is that of CSV files, where it is not UTF-8. Files below
+    `within` are named from there on.
 
     `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache.
     `mappings` say how to read files of any other shape than the bundle's."""
@@ -48,6 +50,9 @@ class Options:
     batch_size: int = 10_000
     quarantine: Path = Path("veintrace-quarantine")
     ignore: frozenset[str] = frozenset()
+    format: str | None = None
+    encoding: str | None = None
+    within: Path | None = None
     mappings: Mappings = field(default_factory=Mappings)
 
 
@@ -55,8 +60,14 @@ def load(store: Store, paths: Sequence[Path], options: Options, progress: Progre
     """Load files and folders as one load. Raises `UsageError` for a path that cannot be loaded at all, and `InvalidMapping`.
 
     A load of the same files that was killed goes on where it was: same load, same time for undated claims."""
+    with gathered(paths, options) as found:
+        return land(store, found, options, progress)
+
+
+def land(store: Store, found: sources.Found, options: Options, progress: Progress | None = None) -> LoadReport:
+    """Load what was `gathered`."""
     with _no_cycle_search():
-        return _Load(store, paths, options, progress).run()
+        return _Load(store, found, options, progress).run()
 
 
 def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
@@ -64,8 +75,8 @@ def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None =
     with tempfile.TemporaryDirectory(prefix="veintrace-dry-run-") as folder:
         store = SqliteStore(Path(folder) / "dry.db", create=True, scratch=True)
         try:
-            with _no_cycle_search():
-                report = _Load(store, paths, options, progress, keep_refused=False).run()
+            with gathered(paths, options) as found, _no_cycle_search():
+                report = _Load(store, found, options, progress, keep_refused=False).run()
         finally:
             store.close()
     report.dry_run, report.commits = True, None
@@ -87,6 +98,14 @@ def close_load(store: Store, load_id: str, author: str = "") -> Commit:
 
 
 @contextmanager
+def gathered(paths: Sequence[Path], options: Options) -> Iterator[sources.Found]:
+    """The files to load, as long as those unpacked for it are there. Raises `UsageError` and `InvalidMapping`."""
+    with tempfile.TemporaryDirectory(prefix="veintrace-load-") as scratch:
+        asked = (options.format, options.encoding, options.within, options.mappings)
+        yield sources.found(paths, Path(scratch), options.quarantine, *asked)
+
+
+@contextmanager
 def _no_cycle_search() -> Iterator[None]:
     """No search for reference cycles meanwhile: claims hold none, and searching them costs a quarter of the time."""
     was = gc.isenabled()
@@ -102,16 +121,12 @@ class _Load:
     """One load on its way."""
 
     def __init__(
-        self, store: Store, paths: Sequence[Path], options: Options, progress: Progress | None, keep_refused: bool = True
+        self, store: Store, found: sources.Found, options: Options, progress: Progress | None, keep_refused: bool = True
     ) -> None:
         self.store, self.options, self.progress = store, options, progress
-        self.files, self.strays = (find(paths, options.quarantine, options.mappings) for find in (files_of, strays))
-        self.sources = sources_of(self.files, options.mappings)
-        notes = mapped.check([(source.path, source.table) for source in self.sources if source.table], options.mappings)
-        notes += [f"{name}: left out, as the mapping says" for name in left_out(paths, options.quarantine, options.mappings)]
-        self.hashes = {path: sha256(path) for path in self.files}
-        self.sizes = {path: path.stat().st_size for path in self.files}
-        self.done, self.total = 0, sum(self.sizes[source.path] for source in self.sources)
+        self.found = found
+        self.sizes = {source.path: source.path.stat().st_size for source in found.sources}
+        self.done, self.total = 0, sum(self.sizes[source.path] for source in found.sources)
         steward = naming.steward(options.steward)
         self.key = self._load_key(steward)
         head = store.head()
@@ -122,7 +137,7 @@ class _Load:
         self.load_time = begun[0].load_time if begun else max(times.now(), head.time + 1 if head else 0)
         self.quarantine = options.quarantine / self.load_id if keep_refused else None
         self.report = LoadReport(self.load_id, steward, mappings=options.mappings.hashes)
-        self.report.note(notes)
+        self.report.note(found.notes)
         self.zones: dict[str, tuple[int, str]] = {}
         self.carried: set[Verdict] = set()
         self.kept: set[str] = set()
@@ -130,8 +145,10 @@ class _Load:
 
     def _load_key(self, steward: str) -> str:
         """The same for the same files loaded in the same way, whatever their names and order."""
-        way = [steward, str(self.options.forced), *sorted(self.options.ignore), *sorted(self.options.mappings.hashes.values())]
-        return chain_hash(part.encode() for part in ["\n".join(way), *sorted(self.hashes.values())])[:32]
+        way = [steward, str(self.options.forced), *sorted(self.options.ignore)]
+        way += [self.options.format or "", self.options.encoding or "", *sorted(self.options.mappings.hashes.values())]
+        hashes = sorted(source.sha256 for source in self.found.sources)
+        return chain_hash(part.encode() for part in ["\n".join(way), *hashes])[:32]
 
     def run(self) -> LoadReport:
         """Read, apply, count."""
@@ -166,7 +183,7 @@ class _Load:
 
     def _learn_zones(self) -> None:
         """Learn the zones of this load's organisations; where there are several the latest word, whatever the order."""
-        for source in self.sources:
+        for source in self.found.sources:
             if source.table is None and source.kind != "Organization":
                 continue
             try:
@@ -188,12 +205,11 @@ class _Load:
     # -- reading
 
     def _chunks(self) -> Iterator[Chunk]:
-        for path in self.strays:
-            problem = Problem("", path.name, "UNKNOWN_FORMAT", "its name tells no kind of record or relation", NAME_IT)
-            report = self.report.begin(path, "", "")
+        for name, problem in self.found.refused:
+            report = self.report.begin(name, "", "")
             self.report.refuse(report, Refused("", (problem,)))
         context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
-        groups = abreast.groups(self.sources)
+        groups = abreast.groups(self.found.sources)
         if self.total < reading.LARGE:
             yield from self._landable(groups, lambda group: reading.read(group, context))
             return
@@ -212,7 +228,7 @@ class _Load:
 
     def _group(self, group: list[Source], items: Iterator[_Found]) -> Iterator[Chunk]:
         """The claims of files that are read abreast; what is refused goes to the quarantine of its file."""
-        reports = [self.report.begin(source.path, source.format, self.hashes[source.path], source.sheet) for source in group]
+        reports = [self.report.begin(source.name, source.format, source.sha256, source.sheet) for source in group]
         chunk, most = Chunk(reports), self.options.batch_size
         with ExitStack() as opened:
             kept = [opened.enter_context(Quarantine(source, self.quarantine, self.kept)) for source in group]

@@ -8,11 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from loaders import csv_bundle
 from loaders.csv_rows import NOTES
 from loaders.items import Problem, Refused, XmlEvent
 from loaders.mapped_rows import header_of
 from loaders.mapping_files import quarantine_name
-from loaders.sources import Source
+from loaders.sources import SUFFIX, Source
 
 _TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 
@@ -20,7 +21,8 @@ _TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 class Quarantine:
     """The refused items of one source file: a file of the same name in `folder`, made with the first of them; of Parquet, CSV.
 
-    Another file of that name in the same load gets a number before it, which tells the loader nothing: `2.material.csv`."""
+    What lay in an archive has its name there, and one whose name does not tell what it is gets an end that does. Another file
+    of that name in the same load gets a number before it, which tells the loader nothing: `2.material.csv`."""
 
     def __init__(self, source: Source, folder: Path | None, taken: set[str]) -> None:
         self.path: Path | None = None
@@ -59,15 +61,17 @@ class Quarantine:
             self._add_event(item, self._file)
 
     def _name(self) -> str:
-        path = self._source.path
+        told = Path(self._source.name or self._source.path.name)
         if self._source.table:
-            told = quarantine_name(path, self._source.table.table)
-        else:
-            told = path.with_suffix(".csv").name if self._source.kind else path.name
-        name, number = told, 1
+            told = Path(quarantine_name(told, self._source.table.table))
+        elif kind := self._source.kind:
+            told = told.with_suffix(".csv" if csv_bundle.kind_of(told) else f".{kind.lower()}.csv")
+        elif told.suffix.lower() not in SUFFIX[self._source.format]:
+            told = told.with_suffix(SUFFIX[self._source.format][0])
+        name, number = told.name, 1
         while name in self._taken:
             number += 1
-            name = f"{number}.{told}"
+            name = f"{number}.{told.name}"
         self._taken.add(name)
         return name
 
@@ -82,7 +86,7 @@ class Quarantine:
     def _header(self, item: Refused) -> list[str]:
         if self._source.table:
             return header_of(self._source.path, self._source.table.table)
-        if self._source.path.suffix.lower() != ".csv":
+        if self._source.format != "csv":
             return [*item.raw]
         with self._source.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
             return [name.strip() for name in next(csv.reader(source))]

@@ -43,10 +43,12 @@ def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item 
 def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
     """All items of a file in order; one that cannot be read (any further) is one refusal more."""
     try:
-        if source.table is not None:
+        if source.table:
             yield from mapped.read(source.path, source.table, context)
-            return
-        yield from _READERS.get(source.format, csv_bundle.read)(source.path, context)
+        elif source.kind:
+            yield from csv_bundle.read(source.path, context, source.kind)
+        else:
+            yield from _READERS[source.format](source.path, context)
     except UnreadableSource as error:
         yield Refused(error.at, (Problem("", "", error.code, error.reason, error.repair),))
     except OSError as error:

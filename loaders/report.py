@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from loaders.items import Refused
@@ -63,7 +62,7 @@ class LoadReport:
     dry_run: bool = False
     mappings: dict[str, str] = field(default_factory=dict)
 
-    def begin(self, path: Path, format_: str, sha256: str, sheet: str | None = None) -> FileReport:
+    def begin(self, path: str, format_: str, sha256: str, sheet: str | None = None) -> FileReport:
         """The report of one more file, or sheet of one; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
         self.files.append(FileReport(os.fsencode(path).decode(errors="replace").replace("\n", "\ufffd"), format_, sha256, sheet))
         return self.files[-1]
@@ -91,8 +90,9 @@ class LoadReport:
         return total
 
     def as_dict(self) -> dict[str, Any]:
-        """The answer of `load`."""
-        return {
+        """The answer of `load`; of mappings where there are some."""
+        files = [{"path": r.path, "format": r.format, **r.counts.as_dict()} for r in self.files]
+        answer = {
             "schema_version": 1,
             "load_id": self.load_id,
             "steward": self.steward,
@@ -100,10 +100,13 @@ class LoadReport:
             "commits": list(self.commits) if self.commits else None,
             "digest": self.digest,
             "totals": self.totals.as_dict(),
-            "files": [{"path": r.path, "format": r.format, "sheet": r.sheet, **r.counts.as_dict()} for r in self.files],
+            "files": files,
             "notes": [{"note": note, "items": count} for note, count in sorted(self.notes.items())],
             "refused": self.refused,
             "refused_total": self.refused_total,
             "quarantine": self.quarantine,
-            "mappings": [{"path": path, "sha256": sha256} for path, sha256 in self.mappings.items()],
         }
+        if self.mappings:
+            answer["files"] = [{**told, "sheet": report.sheet} for told, report in zip(files, self.files, strict=True)]
+            answer["mappings"] = [{"path": path, "sha256": sha256} for path, sha256 in self.mappings.items()]
+        return answer

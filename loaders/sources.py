@@ -1,34 +1,49 @@
-"""Which files a load is made of, in what format, and the hash of each."""
+"""Which files a load is made of, in what format, and the hash of each: by content first, by name where that tells nothing."""
 
+import csv
 import hashlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from graph.errors import UsageError
+from graph.errors import UnreadableSource, UsageError
 from graph.model import MODELS, RELATIONS
-from loaders import csv_bundle
+from loaders import csv_bundle, mapped
+from loaders.items import Problem
 from loaders.mapping import EXCEL
 from loaders.mapping_files import Mappings, Placed
+from loaders.unpacking import Piece, Unpacker, beginning
 
-_EPCIS = {".json": "epcis", ".jsonld": "epcis", ".xml": "epcis-xml"}
-_TABLES = (*csv_bundle.SUFFIXES, *EXCEL)
-_FORMS = {**dict.fromkeys(EXCEL, "excel"), ".parquet": "parquet"}
-_NONE = Mappings()
+STANDARD_INPUT = Path("-")
+
+SUFFIX = {"csv": (".csv",), "parquet": (".parquet",), "epcis": (".json", ".jsonld"), "epcis-xml": (".xml",)}
+"""How names of files of each format end, where they tell it."""
+_SUFFIXES = {suffix: format_ for format_, suffixes in SUFFIX.items() for suffix in suffixes}
+FORMATS = tuple(SUFFIX)
+"""What can be read. `epcis` is JSON-LD."""
+_PACKED = (".gz", ".zst", ".zip")
+_NO_MAPPINGS = Mappings()
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
-NAME_IT = (
-    "name a CSV or Parquet file after its kind or relation ("
-    + ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
-    + "), give .json, .jsonld or .xml, or say with --mapping how to read it"
-)
+_BRACES, _BRACKET = (b"{", b"["), b"<"
+_MARK = b"\xef\xbb\xbf"
+_NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
+NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give JSON or XML of EPCIS, or a --mapping"
 """How to name a file that can be loaded."""
 
 
 class Source(NamedTuple):
-    """A file to be read, its format (see `format_of`), and the table of a mapping that reads it, if one does."""
+    """A file to be read: where it lies and its format; of a table of the bundle its kind or relation.
+
+    `name` is what people know it by: its path, or that of the archive with its path in there. `sha256` is of what was sent,
+    unpacked. `table` is that of a mapping, where one reads it."""
 
     path: Path
     format: str
+    kind: str | None = None
+    name: str = ""
+    sha256: str = ""
     table: Placed | None = None
 
     @property
@@ -36,81 +51,170 @@ class Source(NamedTuple):
         """The sheet of a workbook, where a mapping names one."""
         return self.table.table.sheet if self.table else None
 
-    @property
-    def kind(self) -> str | None:
-        """The kind or relation of a file of the bundle."""
-        return None if self.table else csv_bundle.kind_of(self.path)
+
+@dataclass
+class Found:
+    """The files of a load in the order in which they are read, those that cannot be, each with its problem, and notes."""
+
+    sources: list[Source] = field(default_factory=list)
+    refused: list[tuple[str, Problem]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-def sources_of(files: Sequence[Path], mappings: Mappings) -> list[Source]:
-    """What is to be read of files: a workbook once for each of its sheets that are mapped.
+def found(
+    paths: Sequence[Path],
+    scratch: Path,
+    apart: Path | None = None,
+    format_: str | None = None,
+    encoding: str | None = None,
+    within: Path | None = None,
+    mappings: Mappings = _NO_MAPPINGS,
+) -> Found:
+    """What can be loaded among `paths`, in folders and archives too, unpacked into `scratch`; `-` is the standard input.
 
-    Raises `InvalidMapping` where a file is read by two tables."""
-    found: list[Source] = []
-    for path in files:
-        tables = mappings.of(path)
-        form = _FORMS.get(path.suffix.lower(), "csv")
-        found += [Source(path, form, table) for table in tables] or [Source(path, format_of(path) or "")]
-    return found
+    Organisations come first, for their time zones; in each folder tables of relations last, so that few of these speak of what
+    is not there yet. `format_` and `encoding` (of CSV) are said, not found; files below `within` are named from there on; what
+    `mappings` match is read by them, a workbook once for each of its sheets. Raises `InvalidMapping`, and `UsageError` for a
+    path that is missing, holds nothing, or is a file that nothing can be made of, and for a format or encoding that is none."""
+    check_asked(format_, encoding)
+    unpacker, told = Unpacker(scratch, encoding), Found()
+    for path in files_of(paths, apart, mappings):
+        name = str(path.relative_to(within) if within else path)
+        try:
+            if path == STANDARD_INPUT:
+                pieces = unpacker.pieces(unpacker.received(sys.stdin.buffer, "stdin"), "standard input")
+            else:
+                pieces = unpacker.pieces(path, name)
+        except UnreadableSource as error:
+            told.refused.append((name, Problem("", error.at, error.code, error.reason, error.repair)))
+            continue
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
+        for piece in sorted(pieces, key=_in_order):
+            problem = _take(told, piece, format_, mappings)
+            if problem and path in paths and piece.name == name:
+                raise UsageError(f"{name}: {problem.reason}; {problem.repair}", path=name)
+            if problem:
+                told.refused.append((piece.name, problem))
+    once: dict[tuple[Path, str | None], Source] = {}
+    for source in told.sources:
+        once.setdefault((source.path.resolve(), source.sheet), source)
+    told.sources = sorted(once.values(), key=lambda source: source.kind != "Organization")
+    told.notes += mapped.check([(source.path, source.table) for source in told.sources if source.table], mappings)
+    return told
 
 
-def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NONE) -> list[Path]:
-    """The loadable files among `paths` and, for folders, below them; organisations first, for their time zones.
+def check_asked(format_: str | None, encoding: str | None) -> None:
+    """Raises `UsageError` for a format or an encoding (of texts) that is none."""
+    if format_ is not None and format_ not in SUFFIX:
+        raise UsageError(f"{format_!r} is no format; give auto, {', '.join(SUFFIX)}", format=format_)
+    try:
+        "x".encode(encoding or "utf-8")
+    except (LookupError, UnicodeError):
+        raise UsageError(f"{encoding!r} is no encoding that is known; try cp1252 or latin-1", encoding=encoding) from None
+
+
+def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NO_MAPPINGS) -> list[Path]:
+    """The files among `paths` and, for folders, those below them whose names promise something that can be loaded.
+
+    With mappings, workbooks do, and what these match.
 
     What lies below `apart` (the quarantine) is left out, unless a path leads into it. Raises `UsageError` for a path
-    that is missing, holds nothing that can be loaded, or whose name tells no format and is in no mapping."""
-    found: list[Path] = []
+    that is missing or holds no such file."""
+    files: list[Path] = []
     for path in paths:
-        if not path.exists():
+        if path != STANDARD_INPUT and not path.exists():
             raise UsageError(f"{path} does not exist; check the spelling", path=str(path))
-        below = [file for file in _below(path, apart) if _readable(file, mappings)] if path.is_dir() else [path]
+        below = _below(path, apart, mappings) if path.is_dir() else [path]
         if not below:
             raise UsageError(f"{path} holds no file that can be loaded; {NAME_IT}", path=str(path))
-        found += below
-    for path in found:
-        if not _readable(path, mappings) and not mappings.leave_out(path):
-            raise UsageError(f"{path}: its name tells no format; {NAME_IT}", path=str(path))
-    once = {path.resolve(): path for path in reversed(found) if not mappings.leave_out(path)}
-    return sorted(once.values(), key=lambda path: (csv_bundle.kind_of(path) != "Organization", found.index(path)))
+        files += below
+    return files
 
 
-def _readable(path: Path, mappings: Mappings) -> bool:
-    return (format_of(path) is not None or bool(mappings.of(path))) and not mappings.leave_out(path)
-
-
-def left_out(paths: Sequence[Path], apart: Path | None, mappings: Mappings) -> list[str]:
-    """By which pattern of the mappings each file is left out among `paths` and below them."""
-    if not mappings.left_out:
-        return []
-    below = (file for path in paths for file in (_below(path, apart) if path.is_dir() else [path]))
-    return [pattern for file in below if (pattern := mappings.leave_out(file))]
-
-
-def strays(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NONE) -> list[Path]:
-    """CSV, Parquet and Excel files below folders that nothing reads: a misspelt name must not go unnoticed."""
-    below = (file for path in paths if path.is_dir() for file in _below(path, apart))
-    tables = (file for file in below if file.suffix.lower() in _TABLES and not mappings.leave_out(file))
-    return [file for file in tables if not _readable(file, mappings)]
-
-
-def _below(folder: Path, apart: Path | None) -> list[Path]:
-    """The files below a folder, one folder after the other, in order of their names but tables of relations last, so that few of
-    these speak of what is not there yet; hidden ones left out."""
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    files.sort(key=lambda path: (path.parent, csv_bundle.kind_of(path) in _RELATIONS, path))
+def _below(folder: Path, apart: Path | None, mappings: Mappings) -> list[Path]:
+    """The files below a folder that promise something, one folder after the other, in order; hidden ones left out."""
+    ends = (*_SUFFIXES, *_PACKED, *(EXCEL if mappings.tables else ()))
+    files = [path for path in folder.rglob("*") if path.is_file() and (path.suffix.lower() in ends or mappings.of(path))]
+    files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    files.sort(key=_in_order)
     root = apart.resolve() if apart else None
     if root is None or folder.resolve().is_relative_to(root):
         return files
     return [path for path in files if not path.resolve().is_relative_to(root)]
 
 
-def format_of(path: Path) -> str | None:
-    """`csv`, `parquet`, `epcis` or `epcis-xml` by a file's name; None for any other.
+def _in_order(file: Path | Piece) -> tuple[Path, bool, Path]:
+    """Folder by folder, tables of relations last."""
+    path = file if isinstance(file, Path) else Path(file.name)
+    return path.parent, csv_bundle.kind_of(path) in _RELATIONS, path
 
-    Whether JSON or XML is EPCIS at all is for its reader to say, of a file named as of one below a folder."""
-    if found := _EPCIS.get(path.suffix.lower()):
-        return found
-    return path.suffix.lower()[1:] if csv_bundle.kind_of(path) else None
+
+def _take(told: Found, piece: Piece, format_: str | None, mappings: Mappings) -> Problem | None:
+    """Add a file to those that can be loaded or are not wanted, or say why it cannot."""
+    path = piece.path
+    if pattern := mappings.leave_out(path):
+        told.notes.append(f"{pattern}: left out, as the mapping says")
+        return None
+    if tables := mappings.of(path):
+        told.sources += _mapped(piece, tables)
+        return None
+    kind, known = csv_bundle.kind_of(path), format_ or format_of(path)
+    if known in ("csv", "parquet") and kind is None:
+        kinds = csv_bundle.kinds_of(_columns(path, known))
+        if len(kinds) != 1:
+            reason = "neither its name nor its columns tell a kind of record or relation"
+            if kinds:
+                reason = f"its name tells no kind, and its columns are those of {', '.join(kinds).lower()}"
+            return Problem("", path.name, "UNKNOWN_FORMAT", reason, NAME_IT)
+        [kind] = kinds
+    if known is None:
+        reason = "it is a workbook, or an archive that cannot be read"
+        return Problem("", path.name, "UNKNOWN_FORMAT", reason, "save its sheet as CSV UTF-8, or say with --mapping how to read it")
+    told.sources.append(Source(path, known, kind if known in ("csv", "parquet") else None, piece.name, sha256(piece.sent)))
+    return None
+
+
+def _mapped(piece: Piece, tables: Sequence[Placed]) -> Iterator[Source]:
+    """A file that mappings read: as it was sent, where they say in which encoding that is."""
+    suffix, digest = piece.path.suffix.lower(), sha256(piece.sent)
+    for placed in tables:
+        path = piece.sent if placed.table.encoding or suffix in EXCEL else piece.path
+        form = "excel" if suffix in EXCEL else "parquet" if suffix == ".parquet" else "csv"
+        yield Source(path, form, None, piece.name, digest, placed)
+
+
+def format_of(path: Path) -> str | None:
+    """One of `FORMATS`, by what a file begins with, else by its name, else a table; None of a workbook.
+
+    Whether JSON or XML is EPCIS at all is for its reader to say."""
+    start = beginning(path).removeprefix(_MARK).replace(b"\0", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith(b"PK"):
+        return None
+    if start.startswith(_BRACES):
+        return "epcis"
+    if start.startswith(_BRACKET):
+        return "epcis-xml"
+    return _SUFFIXES.get(path.suffix.lower(), "csv")
+
+
+def _columns(path: Path, format_: str) -> Collection[str]:
+    """The columns of a table; none where it cannot be read."""
+    if format_ == "parquet":
+        # polars takes longer to import than a small CSV file to load
+        import polars as pl
+
+        try:
+            return [name.strip() for name in pl.read_parquet_schema(path)]
+        except (pl.exceptions.PolarsError, OSError):
+            return ()
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            return [name.strip() for name in next(csv.reader([file.readline(2**16)]), ())]
+        except csv.Error:
+            return ()
 
 
 def sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ nothing: where the record is vague, an object counts as inside rather than not, 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from graph.claims import Edge, of_class
@@ -57,6 +57,7 @@ class Holdings:
         self.names: dict[str, str] = {}
         self._asked: set[str] = set()
         self._sided: set[str] = set()
+        self._over: dict[str, Window] = {}
         self._acts: dict[str, dict[str, None]] = {}
         self._boxes: set[str] = set()
         self._packed: dict[str, set[str]] = {}
@@ -83,29 +84,56 @@ class Holdings:
             self._gather(news, self._view.around(news))
 
     def _gather(self, objects: set[str], around: Around) -> None:
-        others = self._asked - objects
         self._asked |= objects
-        holders = self._meet(around)
-        if others:
-            holders |= {edge.source for edge in self.edges if edge.role == CONTAINER}
+        self._meet(around)
         self._index()
-        holders -= self._asked
-        if holders:
-            period = self._period()
-            asked = set(around.holders) if around.period[0] <= period.start and period.end <= around.period[1] else set[str]()
-            while holders := holders - asked:
-                asked |= holders
-                holders = self._meet(self._view.around(holders, period)) - self._asked
-                self._index()
-            if unclear := self._begun_before(period, {self.name(record) for record in asked}):
-                self._meet(self._view.around(unclear))
-                self._index()
+        told = around.holders.items()
+        self._over |= {record: Window(*period) for record, period in told if len(self.ids(record)) == 1}
+        fetched = set[str]()
+        while missing := self._missing():
+            self._fetch(missing, EVER if missing.keys() & fetched else _around(missing.values()))
+            fetched |= missing.keys()
+        if unclear := self._begun_before():
+            self._fetch(unclear, EVER)
 
-    def _begun_before(self, period: Window, contents: Collection[str]) -> set[str]:
-        """Of containers whose stay in others began before `period` and was not ended by an unpacking in it, they and the others:
-        what ended it can have happened before, too."""
-        stays = [stay for content in self._packed.keys() & contents for stay in self.stays(content)]
-        begun = [stay for stay in stays if stay.closed_by is None and stay.window.start < period.start]
+    def _fetch(self, containers: Collection[str], period: Window) -> None:
+        """Fetch what acted on containers over a period."""
+        self._meet(self._view.around(containers, None if period == EVER else period))
+        self._index()
+        self._over |= dict.fromkeys(containers, period)
+
+    def _missing(self) -> dict[str, Window]:
+        """Containers whose acts are not all there while something asked about can have been inside, and that time."""
+        found = {}
+        for container, window in self._needed().items():
+            for record in self.ids(container) - self._asked:
+                here = self._over.get(record)
+                if here is None or window.start < here.start or here.end < window.end:
+                    found[record] = window
+        return found
+
+    def _needed(self) -> dict[str, Window]:
+        """From when to when containers can have held an object asked about, or a container that then did."""
+        needed: dict[str, Window] = {}
+        asked = {self.name(record) for record in self._asked} & self._packed.keys()
+        todo = [(stay, EVER) for record in self._view.deadline.watch(asked) for stay in self.stays(record)]
+        while todo:
+            stay, outer = todo.pop()
+            window = _both(_named(stay), outer)
+            if window.start <= window.end:
+                before = needed.get(stay.container)
+                wider = window if before is None else _around((before, window))
+                if wider != before:
+                    needed[stay.container] = wider
+                    todo += [(further, wider) for further in self.stays(stay.container)]
+        return needed
+
+    def _begun_before(self) -> set[str]:
+        """Containers in others whose acts are there only from within the stay on, they and the others: what ended it can have
+        happened before."""
+        since = {self.name(record): window.start for record, window in self._over.items()}
+        stays = [stay for content in self._packed.keys() & since.keys() for stay in self.stays(content)]
+        begun = [stay for stay in stays if stay.window.start < since.get(stay.container, NEVER) < stay.window.end]
         return {record for stay in begun for name in (stay.content, stay.container) for record in self.ids(name)}
 
     def gather_contents(self, containers: Collection[str]) -> None:
@@ -118,8 +146,8 @@ class Holdings:
             events = {edge.target for edge in self.edges if edge.source in frontier and edge.role == CONTAINER}
             frontier = {edge.source for edge in self.edges if edge.target in events and edge.role == CONTENT} - seen
 
-    def _meet(self, around: Around) -> set[str]:
-        """Take in what acted on objects or containers; returns the containers met, by all their ids."""
+    def _meet(self, around: Around) -> None:
+        """Take in what acted on objects or containers."""
         self._learn(around.told.ids, around.told)
         edges = [*around.edges]
         if self.names:
@@ -129,9 +157,7 @@ class Holdings:
             self._sided |= twins
             edges += self._view.neighbours(twins, "up", ("SUBJECT_OF",))
         self.edges += edges
-        holders = {edge.source for edge in edges if edge.role == CONTAINER}
-        self._learn(holders)
-        return {record for holder in holders for record in self.ids(holder)}
+        self._learn({edge.source for edge in edges if edge.role == CONTAINER})
 
     def _learn(self, ids: Collection[str], told: Told = NOTHING) -> set[str]:
         """Fetch records not known yet, but for what came along `told`; returns ids that turned out to be joined with them."""
@@ -147,13 +173,6 @@ class Holdings:
         self.records.update(records)
         if len(records) < len(joins):
             self.names.update((record, min(group)) for record, group in joins.items() if len(group) > 1)
-
-    def _period(self) -> Window:
-        """The time over which any object asked about can have been inside a container, by its own packings alone."""
-        asked = {self.name(record) for record in self._asked}
-        stays = [stay for record in self._view.deadline.watch(self._packed.keys() & asked) for stay in self.stays(record)]
-        named = [stay.window if stay.closed_by else Window(stay.window.start, ALWAYS) for stay in stays]
-        return Window(min((w.start for w in named), default=NEVER), max((w.end for w in named), default=ALWAYS))
 
     def name(self, record: str) -> str:
         """The joined record an id belongs to."""
@@ -308,6 +327,22 @@ class Holdings:
                 if stay.container == container and shared.start < shared.end:
                     yield content, outer or stay, shared
                     yield from self._inside(content, outer or stay, shared, around | {content})
+
+
+def _around(windows: Iterable[Window]) -> Window:
+    """The smallest window around some."""
+    starts, ends = zip(*windows, strict=True)
+    return Window(min(starts), max(ends))
+
+
+def _both(one: Window, other: Window) -> Window:
+    """What two windows share; it ends before it begins where that is nothing."""
+    return Window(max(one.start, other.start), min(one.end, other.end))
+
+
+def _named(stay: Stay) -> Window:
+    """A stay by its own packing and unpacking alone."""
+    return stay.window if stay.closed_by else Window(stay.window.start, ALWAYS)
 
 
 OUT_TYPES = frozenset(("unpacking", "unloading", "removing", "disassembling"))

@@ -69,7 +69,7 @@ def test_load_reports_every_item_under_one_verdict(run: Run) -> None:
     assert set(totals) == {"read", "added", "changed", "unchanged", "refused", "conflicts", "stubs"}
     verdicts = ("added", "changed", "unchanged", "refused", "conflicts")
     assert totals["read"] == sum(totals[verdict] for verdict in verdicts)
-    assert {key for file in told["files"] for key in file} == {"path", "format", "sheet", *totals}
+    assert {key for file in told["files"] for key in file} == {"path", "format", *totals}
 
 
 def test_loading_again_is_unchanged_with_an_equal_digest(loaded: Run) -> None:

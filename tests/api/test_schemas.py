@@ -1,14 +1,18 @@
 """Each JSON answer of the command line is what its checked-in schema says, and says nothing that the schema leaves out."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
+from starlette.testclient import TestClient
 
 from api import cli, settings
+from api.app import make_app
+from graph.sqlite_store import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "api" / "schemas").glob("*.json")}
@@ -37,8 +41,10 @@ ANSWERS = {
 RULES = ("generate", ["generate", "--rules"])
 SCOPE = ["--scope-site", "st-vera", "--scope-product", "CAR-T", "--scope-since", "2020-01-01", "--scope-until", "2030-01-01"]
 OF_A_PART = [(name, [*ANSWERS[name], *SCOPE]) for name in ("handoffs", "handoffs-between", "handoffs-worst")]
+UPLOADED = ROOT / "examples" / "with-faults" / "2024-05.step.csv"
 SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in ("lineage", "recall", "history", "find")}
-CASES = [*ANSWERS.items(), RULES, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
+MAPPED = ("load", [*ANSWERS["load"], "--mapping", str(ROOT / "examples" / "mappings" / "cdmo.yaml")])
+CASES = [*ANSWERS.items(), MAPPED, RULES, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
 
 
 def _closed(schema: Any) -> Any:
@@ -89,3 +95,14 @@ def test_a_schema_is_a_schema(name: str) -> None:
 def test_every_command_has_a_schema() -> None:
     for command in (*cli.cli_graph.COMMANDS, *cli.cli_mapping.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
         assert command.name in SCHEMAS
+
+
+def test_the_answer_to_an_upload_is_what_its_schema_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VEINTRACE_LOAD_TOKENS", "st-vera=0123456789abcdef")
+    monkeypatch.setenv("VEINTRACE_QUARANTINE", str(folder / "sent"))
+    with closing(SqliteStore(folder / "sent.db", create=True)) as store, TestClient(make_app(store, "st-vera")) as client:
+        headers = {"authorization": "Bearer 0123456789abcdef"}
+        answer = client.post(f"/load?name={UPLOADED.name}", content=UPLOADED.read_bytes(), headers=headers).json()
+    assert answer["totals"]["refused"] > 0
+    _check(answer, "upload", SCHEMAS)
+    _check(answer, "upload", _closed(SCHEMAS))

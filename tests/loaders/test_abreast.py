@@ -16,6 +16,7 @@ from graph.store import Store
 from graph.verify import verify
 from graph.view import view
 from loaders import abreast, reading
+from loaders.csv_bundle import kind_of
 from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport
 from loaders.sources import Source
@@ -36,13 +37,13 @@ def any_size(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_steps_and_their_relations_of_one_bundle_are_a_group(written: Written, any_size: Callable[[], None]) -> None:
     names = ("material", "step", "input_to", "output", "about", "subject_of", "may.step", "may.output", "june.output")
     folder = written(dict.fromkeys(names, "id\n"))
-    sources = [Source(folder / f"{name}.csv", "csv") for name in names]
+    sources = [Source(folder / f"{name}.csv", "csv", kind_of(Path(f"{name}.csv"))) for name in names]
     assert abreast.groups(sources) == [[source] for source in sources]
     any_size()
     grouped = [[source.path.stem for source in group] for group in abreast.groups(sources)]
     together = ["step", "input_to", "output", "subject_of"]
     assert grouped == [["material"], together, ["about"], ["may.step", "may.output"], ["june.output"]]
-    other = Source(folder / "input_to.parquet", "parquet")
+    other = Source(folder / "input_to.parquet", "parquet", "INPUT_TO")
     assert [other] in abreast.groups([*sources, other])
 
 

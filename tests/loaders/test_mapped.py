@@ -1,6 +1,8 @@
 """Files of any shape, by their mapping: what rows make, what is said of those that are refused, and what is left out."""
 
 import csv
+import gzip
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -18,7 +20,7 @@ from graph.view import View, view
 from loaders import csv_bundle, excel_rows, mapped, reading
 from loaders.items import Context, Item, Refused
 from loaders.mapping_files import Mappings, Placed, parsed, read_files
-from loaders.pipeline import LoadReport, Options, dry_run, files_of, load
+from loaders.pipeline import LoadReport, Options, dry_run, load
 
 Landed = Callable[..., LoadReport]
 CONTEXT = Context("LAB")
@@ -297,7 +299,7 @@ def test_columns_without_a_name_or_with_the_same_can_be_named(bags: Bags) -> Non
         (b"", "", "no header"),
         (b"\n\n", "skip: 5", "no header"),
         (b"Bag,Gr\xf6\xdfe\n", "", "not UTF-8"),
-        (b"PK\x03\x04", "", "workbook"),
+        (b"PK\x03\x04", "", "unpacked"),
         (b"\xff\xfeB\x00a", "encoding: utf-16", "utf-16"),
         (b'Bag\n"M-1\n', "", "not closed"),
     ],
@@ -505,7 +507,7 @@ def test_in_a_folder_tables_are_read_by_the_mapping_and_the_rest_as_before(
 def test_a_file_whose_name_is_in_no_mapping_is_a_wrong_call(bags: Bags, mapping: Write) -> None:
     path = bags("Bag\n", name="other.csv")
     with pytest.raises(UsageError, match="--mapping"):
-        files_of([path], mappings=mapping(made("")))
+        dry_run([path], Options(mappings=mapping(made(""))))
 
 
 def test_organisations_of_a_mapping_give_their_zone_to_local_times(
@@ -565,3 +567,29 @@ def test_whatever_rows_hold_each_gets_one_verdict_or_is_told_as_left_out(
     assert told.read + report.notes.get("left out by the filter of bags*", 0) == len(rows) - blank
     assert (again.totals.added, again.totals.changed, again.totals.refused) == (0, 0, told.refused)
     assert again.digest == report.digest
+
+
+def test_files_in_archives_and_in_other_encodings_are_read_by_the_mapping(
+    store: SqliteStore, landed: Landed, mapping: Write, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("a/bags-1.csv", "Bag,Größe\nM-1,1\n".encode("cp1252"))
+        archive.writestr("a/money.txt", "x")
+        archive.write(workbook(tmp_path / "other.xlsx", [["Bag"], ["M-2"]]), "bags-2.xlsx")
+    (tmp_path / "bags-3.csv.gz").write_bytes(gzip.compress("Bag,Größe\nM-3,3\n".encode("cp1252")))
+    table = "encoding: cp1252, makes: [{kind: material, columns: {id: Bag, quantity: Größe}}]"
+    sheet = "{files: bags-2.xlsx, makes: [{kind: material, columns: {id: Bag}}]}"
+    mappings = mapping(f"leave_out: money*\ntables: [{{files: 'bags-*.csv', {table}}}, {sheet}]")
+    report = landed(store, tmp_path / "export.zip", tmp_path / "bags-3.csv.gz", mappings=mappings, encoding="cp1252")
+    assert (report.totals.read, report.totals.added) == (3, 3)
+    assert report.notes == {"money*: left out, as the mapping says": 1}
+    assert seen(store).record(seen(store).resolve("M-3@local")).value("quantity") == 3.0
+
+
+def test_utf16_is_known_by_its_mark_whether_the_mapping_says_so_or_not(
+    bags: Bags, new_store: Callable[[], SqliteStore], landed: Landed, mapping: Write
+) -> None:
+    path = bags("Bag,Name\nM-1,Größe\n", "utf-16")
+    digests = {landed(new_store(), path, mappings=mapping(made(how, name="Name"))).digest for how in ("", "encoding: utf-16")}
+    assert len(digests) == 1
+    assert digests != {"0" * 64}

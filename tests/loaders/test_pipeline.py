@@ -484,6 +484,6 @@ def test_the_report_has_the_keys_that_scripts_rely_on(store: SqliteStore, writte
     counted = {"read", "added", "changed", "unchanged", "refused", "conflicts", "stubs"}
     assert set(told) >= {"load_id", "commits", "digest", "totals", "files", "refused", "refused_total", "quarantine"}
     assert set(told["totals"]) == counted
-    assert [set(file) for file in told["files"]] == [{"path", "format", "sheet"} | counted]
+    assert [set(file) for file in told["files"]] == [{"path", "format"} | counted]
     assert told["commits"] == [1, 1]
     assert json.dumps(told)

@@ -13,6 +13,7 @@ from graph.errors import TraceError
 from graph.sqlite_store import SqliteStore
 from graph.store import Batch
 from loaders import reading
+from loaders.csv_bundle import kind_of
 from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport, Options, load
 from loaders.reading import Beside
@@ -80,7 +81,7 @@ def test_it_tells_how_far_it_has_read(tmp_path: Path) -> None:
     path.write_text("id\n" + "".join(f"M-{n}\n" for n in range(9_000)), encoding="utf-8")
     reached: list[int] = []
     context = Context("LAB", reached=reached.append)
-    group = [Source(path, "csv")]
+    group = [Source(path, "csv", kind_of(path))]
     with Beside([group], context) as process:
         assert sum(1 for _ in process.items(group, context)) == 9_000
     assert len(reached) > 2
@@ -127,7 +128,7 @@ def test_it_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
-    pickle.dump(([[Source(path, "csv")]], "LAB", False, frozenset()), process.stdin)
+    pickle.dump(([[Source(path, "csv", kind_of(path))]], "LAB", False, frozenset()), process.stdin)
     process.stdin.close()
     assert pickle.load(process.stdout)[0] == "reached"
     process.stdout.close()
@@ -135,8 +136,8 @@ def test_it_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
 
 
 def test_what_is_sent_is_what_was_found(tmp_path: Path) -> None:
-    found = list(reading.read([Source(path, "csv") for path in sorted(JOURNEY.rglob("*.csv"))], Context("LAB")))
-    found += reading.read([Source(FAULTS / "2024-05.step.csv", "csv")], Context("LAB", zone_of=lambda _: "Europe/Berlin"))
+    found = list(reading.read([Source(path, "csv", kind_of(path)) for path in sorted(JOURNEY.rglob("*.csv"))], Context("LAB")))
+    found += reading.read([Source(FAULTS / "2024-05.step.csv", "csv", "Step")], Context("LAB", zone_of=lambda _: "Europe/Berlin"))
     again = [*reading._unpacked(pickle.loads(pickle.dumps(reading._packed(found))))]
     assert {type(each) for _, each in again} == {Item, Refused}
     assert again == found

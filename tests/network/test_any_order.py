@@ -13,7 +13,7 @@ from graph.sqlite_store import SqliteStore
 from graph.store import Deadline
 from graph.view import view
 from loaders.generator import TRUTH, generate
-from loaders.pipeline import files_of
+from loaders.sources import files_of
 from queries.lineage import lineage
 from tests.generated import JOURNEYS, SEED, TIME, landed
 
