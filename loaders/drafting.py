@@ -1,5 +1,6 @@
 """A first mapping of a file, made from its header and some thousand rows; it says what it is unsure of and why."""
 
+import glob
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 from graph.errors import UsageError
 from graph.model import MODELS
+from loaders.csv_bundle import needed_of
 from loaders.csv_rows import NOTES
 from loaders.drafting_columns import UNIT, Guess, guesses, kind_of
 from loaders.drafting_samples import Sample, decimals_of, samples
@@ -69,12 +71,15 @@ class _Table:
         self.wide = self._wide(header)
         used = {guess.source for guess in self.columns.values()} | {*self.wide}
         self.unused = [name for name in sample.header if name not in {*NOTES, *used, *self.private}]
+        if lacking := [column for column in needed_of(KINDS[self.kind]) if column not in self.columns]:
+            told = f"{sample.path} has no column that is known as the {' or '.join(lacking)} of {self.kind}"
+            raise UsageError(f"{told}; write its mapping yourself (docs/mapping.md), or give another --kind", path=str(sample.path))
         if not self.columns:
             self._fall_back(header)
 
     def _fall_back(self, header: Sequence[str]) -> None:
         name = next((name for name in header if name not in self.private and name not in self.wide), None)
-        if name is None or KINDS[self.kind] not in MODELS:
+        if name is None:
             raise UsageError(
                 f"{self.sample.path} has no column that a {self.kind} could be made of; say with --kind what its rows are",
                 path=str(self.sample.path),
@@ -99,7 +104,7 @@ class _Table:
 
     def lines(self) -> Iterator[str]:
         """The table, with its comments."""
-        yield f"  - files: {_text(self.sample.path.name)}"
+        yield f"  - files: {_text(glob.escape(self.sample.path.name))}"
         yield from (f"    {name}: {_value(told)}" for name, told in self.sample.written.items())
         yield from self._unsure("    ", self.sample.unsure, tell=False)
         yield from self._numbers_and_times()
