@@ -1,7 +1,6 @@
 """A first mapping of a file, made from its header and some thousand rows; it says what it is unsure of and why."""
 
 import glob
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -256,7 +255,8 @@ def _text(text: str) -> str:
         return text
     if "'" not in text and text.isprintable() and text.isascii():
         return f"'{text}'"
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    plain = (letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08X}" for letter in text)
+    return '"' + "".join(plain) + '"'
 
 
 def _value(told: Any) -> str:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from loaders.mapping_files import NO_CODES
+
 KIND_WORDS: dict[str, tuple[str, ...]] = {
     "person": ("patient", "donor", "person", "subject", "recipient", "spender"),
     "organization": ("organization", "organisation", "site", "department", "hospital", "facility", "location", "clinic", "centre"),
@@ -350,7 +352,7 @@ def is_private(name: str, values: Sequence[str], kind: str | None) -> bool:
 
     What a thing or an organisation is called is not private: its `kind` says so, or another word of the column's name."""
     words = {*plain(name).split()}
-    if words & {*_ALWAYS} or any(phrase in plain(name) for phrase in _PHRASES):
+    if NO_CODES.search(name) or words & {*_ALWAYS} or any(phrase in plain(name) for phrase in _PHRASES):
         return True
     if any(_SECURITY_NUMBER.fullmatch(value) or _MAIL.fullmatch(value) for value in values[:200]):
         return True

@@ -1,5 +1,6 @@
 """Rows of a Parquet file of any columns, for a mapping."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from loaders.parquet_rows import ParquetRows
 class AnyParquet(ParquetRows):
     """The rows of one Parquet file; columns that hold more than one value a row are JSON."""
 
-    def __init__(self, path: Any) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(path, ())
 
     def _check_header(self, header: list[str]) -> None:

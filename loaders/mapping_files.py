@@ -24,8 +24,8 @@ from loaders.mapping import EXCEL, KINDS, Made, Mapping, Table, Value
 LONGEST = 500_000
 """Most characters of a mapping."""
 
-_NO_CODES = re.compile(r"(?<![A-Za-z])(SSN|MRN|social.?security|medical.?record)(?![a-z])", re.IGNORECASE)
-
+NO_CODES = re.compile(r"(?<![A-Za-z])(SSN|MRN|social.?security|medical.?record)(?![a-z])", re.IGNORECASE)
+"""Names of columns that hold what may not serve as a tracking code."""
 Problem = dict[str, str]
 """Where in a mapping (`at`, a JSON pointer), the `value`, `reason` and `repair`."""
 
@@ -208,7 +208,7 @@ def _of_tracking(at: str, kind: str, column: str, value: Value) -> Iterator[Prob
     """Columns that are named as what may not serve as a tracking code."""
     if column in ("id", *needed_of(kind), "identifiers") or (kind in MODELS and column in refs(kind)):
         for name in value.columns:
-            if found := _NO_CODES.search(name):
+            if found := NO_CODES.search(name):
                 reason = f"a column named {found[0]!r} may not serve as a tracking code (21 CFR 1271.290)"
                 yield problem(at, name, reason, "use a pseudonym or a local number")
 

@@ -10,9 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from graph.errors import UnreadableSource, UsageError
+from graph.errors import InvalidMapping, UnreadableSource, UsageError
 from graph.sqlite_store import SqliteStore
 from loaders.drafting import Draft, draft
 from loaders.drafting_samples import decimals_of, forms_of
@@ -175,7 +177,8 @@ def test_local_times_are_asked_for_their_zone_and_values_that_do_not_fit_are_sho
 @pytest.mark.parametrize(
     ("name", "kind", "private"),
     [
-        ("SSN", None, True), ("Social Security No", None, True), ("MRN", None, True), ("medical_record_number", None, True),
+        ("SSN2", None, True), ("SSN", None, True), ("mRNA", None, False),
+        ("Social Security No", None, True), ("MRN", None, True), ("medical_record_number", None, True),
         ("FirstName", None, True), ("LAST", "person", True), ("Patient Name", "material", True), ("name", "person", True),
         ("Full name", "step", True), ("passport", None, True), ("DRIVERS", None, True), ("Street address", None, True),
         ("phone", "organization", True), ("E-Mail", None, True), ("Operator name", "step", True),
@@ -235,7 +238,7 @@ def test_a_file_of_which_nothing_can_be_made_is_a_typed_error(tmp_path: Path, co
         draft(tmp_path / "x.csv.gz")
 
 
-NAMES = ['Bag "No"', "O'Neill", "{Bag}", "a: b # c", "Größe\u00a0[mL]", "😀", "", "- x", "%d", "Bag"]
+NAMES = ['Bag "No"', "O'Neill", "{Bag}", "a: b # c", "Größe\u00a0[mL]", "😀", "", "- x", "%d", "Bag", "\u00ad😀\\", "tab\there"]
 
 
 def test_a_draft_is_a_mapping_whatever_columns_are_called(tmp_path: Path) -> None:
@@ -244,6 +247,34 @@ def test_a_draft_is_a_mapping_whatever_columns_are_called(tmp_path: Path) -> Non
         csv.writer(file).writerows([NAMES, [f"v\n{number}" if number == 3 else f"M-{number}" for number in range(len(NAMES))]])
     made = draft(path, "material")
     assert loads(made, path, tmp_path).totals.added == 1
+
+
+PIECES = [
+    *("Bag", "Donor", "SSN", "Start", "Value", "CD34 (%)", "{a}", "_unread", "_at,_field,_reason,_repair", "😀", "é", "\x00", "x"),
+    *("1,5", "<5", "0.5", "12:30", "2024", "2024-05-01", "01/02/2024", "dose", "M", "person/P", "isbt128:", "A999221000001"),
+    *("\n", "\n", ";", ",", "\t", "|", '"', "'", " ", "\r\n"),
+]
+
+
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=60),
+    encoding=st.sampled_from(["utf-8", "utf-16", "cp1252"]),
+    name=st.sampled_from(["bags", "step", "output"]),
+)
+def test_whatever_a_file_holds_its_draft_loads_it_or_is_a_typed_error(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[str], encoding: str, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    path = folder / f"{name}.csv"
+    path.write_bytes("".join(pieces).encode(encoding, "replace"))
+    try:
+        made = draft(path)
+    except InvalidMapping:
+        raise
+    except (UnreadableSource, UsageError):
+        return
+    told = loads(made, path, folder).totals
+    assert told.read == told.added + told.changed + told.unchanged + told.refused + told.conflicts
 
 
 @pytest.mark.reference
