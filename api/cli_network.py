@@ -1,15 +1,18 @@
 """Commands about a whole network: generate one, where its handoffs wait, cohorts of it, and a demonstration."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api import settings
 from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer, whole_view
 from api.output import print_json, progress, say, table
 from api.render import SCHEMA_VERSION, reasons
+from graph import naming
 from graph.errors import UsageError
 from graph.view import View
 
@@ -226,7 +229,58 @@ def demo(
     return 0
 
 
+def coverage(
+    org: Annotated[str | None, typer.Option(metavar="ORG", help="Of one organisation alone: what it owes and is owed.")] = None,
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    cache: Cache = None,
+    json: Json = False,
+) -> int:
+    """Show what each party's records lack: required fields, days until they are recorded, references to nothing, disagreements,
+    and handoffs of which it has not told its side."""
+    # polars takes longer to import than a question about one product to answer
+    from api.coverage import Covered, coverage_json, coverage_text
+
+    with whole_view(graph, viewer, as_of, cache) as view:
+        found = Covered(view, naming.steward(org) if org else None)
+        if json:
+            print_json(coverage_json(found))
+        else:
+            say(*coverage_text(found))
+        return 6 if reasons(view) else 0
+
+
+def pair(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be joined.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back all that the rule joined.")] = False,
+    author: Annotated[str | None, typer.Option(help="Who asks for it. [env VEINTRACE_AUTHOR]")] = None,
+    graph: Graph = None,
+    cache: Cache = None,
+    json: Json = False,
+) -> int:
+    """Join handoffs that giver and taker tell under no common number, by a rule whose word can be taken back."""
+    # polars takes longer to import than a question about one product to answer
+    from api.pairing import pair as carried_out
+
+    with closing(settings.open_store(graph)) as store:
+        folder = cache or settings.cache(graph)
+        told = carried_out(store, folder, undo=undo, dry_run=dry_run, author=author or settings.author())
+    if json:
+        print_json(told)
+        return 0
+    be = "would be" if dry_run else "are"
+    say(
+        f"{told['joined']} handoffs {be} made of two sides by {told['rule']}; {told['added']} of its joins {be} new, "
+        f"{told['withdrawn']} {be} taken back",
+        f"left with one side: {told['released_only']} that only who gave tells of, {told['accepted_only']} that only who took does",
+    )
+    return 0
+
+
 COMMANDS = (
+    Command(coverage, "coverage", ("veintrace coverage", "veintrace coverage --org st-vera", "veintrace coverage --json")),
+    Command(pair, "pair", ("veintrace pair --dry-run", "veintrace pair", "veintrace pair --undo")),
     Command(
         generate,
         "generate",

@@ -11,10 +11,12 @@ from strawberry.types import Info
 
 from api import render
 from api.graphql_cohorts import CohortAnswer
+from api.graphql_coverage import CoverageAnswer, covered
 from api.graphql_handoffs import Group, HandoffTable, table_of
 from api.graphql_loading import Loading, Request
 from api.graphql_records import MOST, TYPES, AsOf, Record, Stub, bounded, wrap
 from api.graphql_uploads import Mutation
+from graph import naming
 from graph.errors import UnknownIdentifier, UsageError
 from graph.model import MODELS
 from queries.lineage import Lineage as Found
@@ -356,6 +358,11 @@ class Query:
 
         request: Request = info.context
         return answered(request.whole(as_of), definition)
+
+    @strawberry.field(description="What each party's records lack, and which sides of handoffs it owes; of one steward or all.")
+    def coverage(self, info: Info, steward: str | None = None, as_of: str | None = None) -> CoverageAnswer:
+        request: Request = info.context
+        return covered(request.whole(as_of), naming.steward(steward) if steward else None)
 
     @strawberry.field(description="Every claim ever made about a record.")
     def history(

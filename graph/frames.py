@@ -184,6 +184,22 @@ class Frames:
         path = columns.names[name]
         return path, columns.types[path]
 
+    @staticmethod
+    def fields(cls: str) -> Mapping[str, str]:
+        """The fields of a class that hold one value, with the paths under which they are claimed and held in `words`."""
+        return _columns(cls).names
+
+    @staticmethod
+    def moments(instants: pl.Series) -> pl.DataFrame:
+        """`first, last` UTC microsecond of instants as told."""
+        return _spans(instants)
+
+    def comparable(self, cls: str, name: str, told: pl.Series) -> pl.Series:
+        """Values of a field in a form in which two that mean the same are equal: moments, numbers of joined records."""
+        if name in _columns(cls).instants:
+            return _spans(told).select(pl.when(pl.col("first").is_not_null()).then(pl.struct("first", "last"))).to_series()
+        return self.numbers(told) if _columns(cls).names[name] in RELATIONS else told
+
     @property
     def spans(self) -> pl.DataFrame:
         """`record, first, last` of every event with a time: earliest start and latest end anybody gives, UTC microseconds."""

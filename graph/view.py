@@ -68,6 +68,13 @@ class View:
         found._later_loads, found._part = self._later_loads, part
         return found
 
+    def without(self, steward: str) -> "View":
+        """This View of all, but for the word of one steward: a rule must not take its own conclusions for facts."""
+        found = View(self._store, self.viewer, self.commit, self.deadline)
+        found._later_loads = self._later_loads
+        found._scope = Scope(self._scope.commit, frozenset(self.stewards) - {steward}, self.deadline)
+        return found
+
     @property
     def deadline(self) -> Deadline:
         """When reads through this View stop."""

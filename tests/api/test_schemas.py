@@ -30,6 +30,8 @@ ANSWERS = {
     "handoffs-between": ["handoffs", "--between", "cellforge", "st-vera"],
     "handoffs-worst": ["handoffs", "--worst", "3"],
     "demo": ["demo", "--journeys", "8", "--out", "demo"],
+    "pair": ["pair", "--dry-run"],
+    "coverage": ["coverage"],
     "cohort": ["cohort", str(ROOT / "examples" / "cohorts" / "responders.yaml"), "--out", "cohort"],
     "recall-all": ["recall", "lot:VEC-7@vectorworks", "--all", "--out", "reached.csv"],
     "verify": ["verify"],
@@ -42,7 +44,9 @@ RULES = ("generate", ["generate", "--rules"])
 SCOPE = ["--scope-site", "st-vera", "--scope-product", "CAR-T", "--scope-since", "2020-01-01", "--scope-until", "2030-01-01"]
 OF_A_PART = [(name, [*ANSWERS[name], *SCOPE]) for name in ("handoffs", "handoffs-between", "handoffs-worst")]
 UPLOADED = ROOT / "examples" / "with-faults" / "2024-05.step.csv"
-SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in ("lineage", "recall", "history", "find")}
+SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in ("lineage", "recall", "history", "find")} | {
+    "coverage": ["coverage", "--org", "st-vera", "--viewer", "st-vera"]
+}
 MAPPED = ("load", [*ANSWERS["load"], "--mapping", str(ROOT / "examples" / "mappings" / "cdmo.yaml")])
 CASES = [*ANSWERS.items(), MAPPED, RULES, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
 

@@ -1,0 +1,94 @@
+"""Carrying out the pairing rule: its word is claims of its own steward, which are taken back when they fit no more."""
+
+import getpass
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from api.render import SCHEMA_VERSION
+from graph import snapshot, times
+from graph.claims import Claim, Evidence, chain_hash
+from graph.snapshot_store import SnapshotStore
+from graph.store import Batch, Commit, Deadline, Scope, Store
+from graph.view import view
+from queries import pairing as rule
+
+if TYPE_CHECKING:
+    from graph.snapshot import Snapshot
+
+PATIENCE = 3_600.0
+"""Seconds that the rule may take for a whole network."""
+_SHOWN = 100
+_BATCH = 10_000
+Same = tuple[str, str]
+"""Two ids of which the rule says that they are one record; it says so of the first."""
+
+
+def pair(store: Store, cache: Path, *, undo: bool = False, dry_run: bool = False, author: str = "") -> dict[str, Any]:
+    """Join the handoffs that the rule finds, and take back what it said before and says no more (`undo`: all).
+
+    Returns the JSON answer: how many are joined now, how many joins are new and were taken back, how many handoffs are left that
+    one side tells alone."""
+    taken = snapshot.current(store, cache)
+    seen = view(SnapshotStore(store, taken), deadline=Deadline(PATIENCE))
+    found = rule.pairing(seen.without(rule.NAME))
+    runs = [] if undo else found.runs
+    wanted = {(run[0], other) for run in runs for other in run[1:]}
+    said = _said(taken)
+    new, gone = wanted - said, said - wanted
+    commits = [] if dry_run else _apply(store, _claims(store, taken, new, gone), author or getpass.getuser())
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rule": rule.NAME,
+        "dry_run": dry_run,
+        "joined": len(runs),
+        "added": len(new),
+        "withdrawn": len(gone),
+        "released_only": found.released,
+        "accepted_only": found.accepted,
+        "commits": [commits[0].number, commits[-1].number] if commits else None,
+        "runs": [list(run) for run in runs[:_SHOWN]],
+    }
+
+
+def _said(taken: "Snapshot") -> set[Same]:
+    """What the rule says now."""
+    if rule.NAME not in taken.stewards:
+        return set()
+    sid = taken.stewards.index(rule.NAME)
+    edges = taken.edges.filter((taken.edges["sid"] == sid) & taken.edges["own"])
+    return set(zip(taken.named(edges["src"].to_numpy()), taken.named(edges["dst"].to_numpy()), strict=True))
+
+
+def _claims(store: Store, taken: "Snapshot", new: Iterable[Same], gone: Iterable[Same]) -> list[Claim]:
+    """A claim for each id of which something new is said, or taken back."""
+    head, told = taken.commit, dict[str, dict[str, Any]]()
+    for said, retracted in ((new, False), (gone, True)):
+        for record, other in said:
+            told.setdefault(record, {}).update({f"SAME_AS {other}": True, f"SAME_AS {other} retracted": retracted})
+    scope = Scope(head.number if head else 0, frozenset((rule.NAME,)), Deadline(PATIENCE))
+    before = {state.record: state.standing.fields for state in store.get(told, scope)}
+    claims = []
+    for record, fields in sorted(told.items()):
+        # what was never taken back need not be said to stand
+        fields = {path: value for path, value in fields.items() if value or path in before.get(record, {})}
+        ids = [record, *(path.split(" ")[1] for path in fields)]
+        keys = taken.ids["key"].gather(taken.numbers(ids)).to_list()
+        names = dict(zip(sorted(set(ids)), keys, strict=True))
+        claims.append(Claim(rule.NAME, record, fields, Evidence("next in time, the same objects"), None, names))
+    return claims
+
+
+def _apply(store: Store, claims: list[Claim], author: str) -> list[Commit]:
+    head = store.head()
+    key = chain_hash([rule.NAME.encode(), (head.hash if head else "").encode()])
+    source_hash = hashlib.sha256((rule.__doc__ or "").encode()).hexdigest()
+    load_time, made = max(times.now(), head.time + 1 if head else 0), list[Commit]()
+    for first in range(0, len(claims), _BATCH):
+        part, closes = claims[first : first + _BATCH], first + _BATCH >= len(claims)
+        batch = Batch(part, rule.NAME, source_hash, key[:16], key[:32], load_time, author, opened=bool(made), closes=closes)
+        commit = store.apply(batch).commit
+        if commit is not None:
+            made.append(commit)
+    return made
