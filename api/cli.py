@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from api import cli_graph, cli_network, cli_query
+from api import cli_graph, cli_mapping, cli_network, cli_query
 from api.output import fail
 from graph.errors import TraceError, UsageError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (*cli_graph.COMMANDS, *cli_query.COMMANDS, *cli_network.COMMANDS):
+for command in (*cli_graph.COMMANDS, *cli_mapping.COMMANDS, *cli_query.COMMANDS, *cli_network.COMMANDS):
     app.command(**command.options)(command.function)
 
 

@@ -18,6 +18,7 @@ from graph.store import BATCH, Commit
 from graph.verify import verify as verify_graph
 from loaders import pipeline
 from loaders import template as templates
+from loaders.mapping_files import read_files
 
 _MOST_FILES = 40
 """A load of more files is told by folder."""
@@ -43,6 +44,9 @@ def load(
     author: Annotated[str | None, typer.Option(help="Who loads. [env VEINTRACE_AUTHOR]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; needs no graph.")] = False,
     batch: Annotated[int, typer.Option(min=1, max=BATCH, help="Most claims in one commit.")] = pipeline.Options.batch_size,
+    mapping: Annotated[
+        list[Path] | None, typer.Option(metavar="YAML", help="How to read files of other shapes, CSV, Parquet or Excel; see `map`.")
+    ] = None,
     format_: Annotated[str, typer.Option("--format", help=f"auto (by content), {', '.join(pipeline.FORMATS)}.")] = "auto",
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of CSV files that are not UTF-8: cp1252, latin-1.")] = None,
     ignore_field: Annotated[list[str] | None, typer.Option(help="Event field that takes no part in event hashes.")] = None,
@@ -63,6 +67,7 @@ def load(
         batch_size=batch,
         quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
         ignore=frozenset(ignore_field or ()),
+        mappings=read_files(mapping or ()),
         format=None if format_ == "auto" else format_,
         encoding=encoding,
     )
@@ -114,9 +119,10 @@ def _told(report: pipeline.LoadReport) -> list[str]:
 
 def _by_file(report: pipeline.LoadReport) -> list[tuple[str, dict[str, int]]]:
     """The counts of each file that held anything; where there are many, of each folder."""
-    files = [(Path(file.path), file.counts.as_dict()) for file in report.files if file.counts.read]
+    read = [file for file in report.files if file.counts.read]
+    files = [(Path(file.path), file.counts.as_dict()) for file in read]
     if len(files) <= _MOST_FILES:
-        return [(path.name, counts) for path, counts in files]
+        return [(f"{Path(file.path).name} {file.sheet or ''}".rstrip(), file.counts.as_dict()) for file in read]
     folders: dict[Path, Counter[str]] = defaultdict(Counter)
     for path, counts in files:
         folders[path.parent].update(counts)
@@ -255,7 +261,12 @@ COMMANDS = (
     Command(
         load,
         "load",
-        ("veintrace load --dry-run bundle", "veintrace load bundle --steward HOSPITAL", "veintrace load events.jsonld --json"),
+        (
+            "veintrace load --dry-run bundle",
+            "veintrace load bundle --steward HOSPITAL",
+            "veintrace load events.jsonld --json",
+            "veintrace load exports --mapping site.yaml",
+        ),
     ),
     Command(verify, "verify", ("veintrace verify",)),
     Command(

@@ -75,6 +75,18 @@ class InvalidDefinition(UsageError):
         )
 
 
+class InvalidMapping(UsageError):
+    """A mapping of foreign tables that cannot be used; each problem says where (JSON pointer), the value, reason and repair."""
+
+    code = "INVALID_MAPPING"
+
+    def __init__(self, file: str, problems: list[dict[str, str]]) -> None:
+        told = "; ".join(f"{each['at'] or '/'}: {each['reason']}; {each['repair']}" for each in problems[:5])
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        super().__init__(f"the mapping {file} does not fit: {told}{more}", file=file, problems=problems[:100])
+        self.problems = problems
+
+
 class OutOfScope(UsageError):
     """A question about the whole graph, asked of a snapshot of a part of it."""
 

@@ -70,7 +70,7 @@ def read(
     met = _Met()
     while block := list(islice(steps, _BLOCK)):
         for found in block:
-            if isinstance(found, Item):
+            if isinstance(found, Item) and found.claims:
                 met.add(found.claims[0].record)
             yield 0, found
         for table in tables:

@@ -40,10 +40,11 @@ _NAMES = {name.lower(): name for name in (*MODELS, *RELATIONS, "CONTAINED_IN")}
 def kinds_of(columns: Collection[str]) -> list[str]:
     """The kinds and relations whose files may have all these columns, and have those that they need."""
     told = {name for name in columns if not name.startswith("_")}
-    return [kind for kind in _NAMES.values() if told and told <= {*columns_of(kind)} and told >= {*_needed(kind)}]
+    return [kind for kind in _NAMES.values() if told and told <= {*columns_of(kind)} and told >= {*needed_of(kind)}]
 
 
-def _needed(kind: str) -> tuple[str, ...]:
+def needed_of(kind: str) -> tuple[str, ...]:
+    """The columns that every file of this kind or relation must have."""
     return CONTAINED_IN[:2] if kind == "CONTAINED_IN" else ("source", "target") if kind in RELATIONS else ()
 
 
@@ -62,8 +63,8 @@ def _rows(path: Path, kind: str) -> Rows:
         # polars takes longer to import than a small CSV file to load
         from loaders.parquet_rows import ParquetRows
 
-        return ParquetRows(path, columns_of(kind), _needed(kind))
-    return Rows(path, columns_of(kind), _needed(kind))
+        return ParquetRows(path, columns_of(kind), needed_of(kind))
+    return Rows(path, columns_of(kind), needed_of(kind))
 
 
 def zones(path: Path) -> Iterator[tuple[str, int, str]]:

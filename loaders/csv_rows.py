@@ -18,6 +18,9 @@ LONGEST_LINE = 2**20
 UNREAD = "_unread"
 """The quarantine's column for the text of a row whose cells are a guess; while it is not empty the row is refused."""
 
+NOTES = (UNREAD, "_at", "_field", "_reason", "_repair")
+"""Columns that the quarantine adds to refused rows. All but the first are ignored, which must be emptied before a row is read."""
+
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _QUOTES = 'write a quote inside a cell twice, and quote the whole cell: "12"" tube"'
 
@@ -142,6 +145,19 @@ class Rows:
                 self._unreadable("line 1", f"the column {name!r} is missing", repair)
 
     # -- one row
+
+    def _typed(self, at: str, values: list[str]) -> Iterator[Row | Refused]:
+        """A row of a file whose cells are values, not text; none where it is blank."""
+        joined = "".join(values)
+        if not joined or joined.isspace():
+            return
+        if len(joined) > LONGEST_LINE:
+            reason = f"the row has more than {LONGEST_LINE:,} characters"
+            yield Refused(at, (Problem("", "", "TOO_LONG", reason, "split it into rows"),))
+        elif not joined.isprintable() and (refused := self._unprintable(at, values)):
+            yield refused
+        else:
+            yield Row(at, [value.strip() for value in values])
 
     def _raw(self, values: list[str], unread: str = "") -> dict[str, str]:
         """A row as the quarantine keeps it: by column, with bytes that are not UTF-8 read as Latin-1."""

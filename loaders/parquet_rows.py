@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from loaders.csv_rows import LONGEST_LINE, Row, Rows
-from loaders.items import Problem, Refused
+from loaders.csv_rows import Row, Rows
+from loaders.items import Refused
 
 _SLICE = 20_000
 """Rows in memory at a time."""
@@ -40,7 +40,7 @@ class ParquetRows(Rows):
             self._share = first / rows
             part = source.slice(first, _SLICE).select(texts).collect()
             for number, values in enumerate(part.iter_rows(), start=first + 1):
-                yield from self._row(f"row {number}", [value or "" for value in values])
+                yield from self._typed(f"row {number}", [value or "" for value in values])
 
     def _as_text(self, name: str, kind: Any) -> pl.Expr:
         """A column as CSV would write it; an instant without a zone stays a local time."""
@@ -54,15 +54,3 @@ class ParquetRows(Rows):
                 "", f"the column {name!r} holds {kind}, not one value a row", "write texts, numbers, dates or instants"
             )
         return column.cast(pl.String)
-
-    def _row(self, at: str, values: list[str]) -> Iterator[Row | Refused]:
-        joined = "".join(values)
-        if not joined or joined.isspace():
-            return
-        if len(joined) > LONGEST_LINE:
-            reason = f"the row has more than {LONGEST_LINE:,} characters"
-            yield Refused(at, (Problem("", "", "TOO_LONG", reason, "split it into rows"),))
-        elif not joined.isprintable() and (refused := self._unprintable(at, values)):
-            yield refused
-        else:
-            yield Row(at, [value.strip() for value in values])

@@ -6,7 +6,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from graph.errors import UnknownLoad, UnreadableSource
 from graph.sqlite_store import SqliteStore
 from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
 from graph.words import Words
-from loaders import abreast, csv_bundle, reading, sources
+from loaders import abreast, csv_bundle, mapped, reading, sources
 from loaders.chunks import Chunk
 from loaders.items import Context, Item, Refused
+from loaders.mapping_files import Mappings
 from loaders.quarantine import Quarantine
 from loaders.reading import Beside
 from loaders.report import LoadReport
@@ -40,7 +41,8 @@ class Options:
     `FORMATS`, where it is not found by content; `encoding` is that of CSV files, where it is not UTF-8. Files below
     `within` are named from there on.
 
-    `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache."""
+    `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache.
+    `mappings` say how to read files of any other shape than the bundle's."""
 
     steward: str = "local"
     forced: bool = False
@@ -51,10 +53,11 @@ class Options:
     format: str | None = None
     encoding: str | None = None
     within: Path | None = None
+    mappings: Mappings = field(default_factory=Mappings)
 
 
 def load(store: Store, paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
-    """Load files and folders as one load. Raises `UsageError` for a path that cannot be loaded at all.
+    """Load files and folders as one load. Raises `UsageError` for a path that cannot be loaded at all, and `InvalidMapping`.
 
     A load of the same files that was killed goes on where it was: same load, same time for undated claims."""
     with gathered(paths, options) as found:
@@ -96,9 +99,10 @@ def close_load(store: Store, load_id: str, author: str = "") -> Commit:
 
 @contextmanager
 def gathered(paths: Sequence[Path], options: Options) -> Iterator[sources.Found]:
-    """The files to load, as long as those unpacked for it are there. Raises `UsageError`."""
+    """The files to load, as long as those unpacked for it are there. Raises `UsageError` and `InvalidMapping`."""
     with tempfile.TemporaryDirectory(prefix="veintrace-load-") as scratch:
-        yield sources.found(paths, Path(scratch), options.quarantine, options.format, options.encoding, options.within)
+        asked = (options.format, options.encoding, options.within, options.mappings)
+        yield sources.found(paths, Path(scratch), options.quarantine, *asked)
 
 
 @contextmanager
@@ -122,7 +126,7 @@ class _Load:
         self.store, self.options, self.progress = store, options, progress
         self.found = found
         self.sizes = {source.path: source.path.stat().st_size for source in found.sources}
-        self.done = 0
+        self.done, self.total = 0, sum(self.sizes[source.path] for source in found.sources)
         steward = naming.steward(options.steward)
         self.key = self._load_key(steward)
         head = store.head()
@@ -132,7 +136,8 @@ class _Load:
         self.load_id = begun[0].load_id if begun else chain_hash([self.key.encode(), previous.encode()])[:16]
         self.load_time = begun[0].load_time if begun else max(times.now(), head.time + 1 if head else 0)
         self.quarantine = options.quarantine / self.load_id if keep_refused else None
-        self.report = LoadReport(self.load_id, steward)
+        self.report = LoadReport(self.load_id, steward, mappings=options.mappings.hashes)
+        self.report.note(found.notes)
         self.zones: dict[str, tuple[int, str]] = {}
         self.carried: set[Verdict] = set()
         self.kept: set[str] = set()
@@ -141,7 +146,7 @@ class _Load:
     def _load_key(self, steward: str) -> str:
         """The same for the same files loaded in the same way, whatever their names and order."""
         way = [steward, str(self.options.forced), *sorted(self.options.ignore)]
-        way += [self.options.format or "", self.options.encoding or ""]
+        way += [self.options.format or "", self.options.encoding or "", *sorted(self.options.mappings.hashes.values())]
         hashes = sorted(source.sha256 for source in self.found.sources)
         return chain_hash(part.encode() for part in ["\n".join(way), *hashes])[:32]
 
@@ -179,10 +184,11 @@ class _Load:
     def _learn_zones(self) -> None:
         """Learn the zones of this load's organisations; where there are several the latest word, whatever the order."""
         for source in self.found.sources:
-            if source.kind != "Organization":
+            if source.table is None and source.kind != "Organization":
                 continue
             try:
-                for record, rank, zone in csv_bundle.zones(source.path):
+                told = mapped.zones(source.path, source.table) if source.table else csv_bundle.zones(source.path)
+                for record, rank, zone in told:
                     self.zones[record] = max((rank, zone), self.zones.get(record, (rank, zone)))
             except UnreadableSource:
                 continue
@@ -204,7 +210,7 @@ class _Load:
             self.report.refuse(report, Refused("", (problem,)))
         context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
         groups = abreast.groups(self.found.sources)
-        if sum(self.sizes.values()) < reading.LARGE:
+        if self.total < reading.LARGE:
             yield from self._landable(groups, lambda group: reading.read(group, context))
             return
         with Beside(groups, context) as beside:
@@ -218,11 +224,11 @@ class _Load:
 
     def _reached(self, position: int) -> None:
         if self.progress:
-            self.progress(self.done + position, sum(self.sizes.values()))
+            self.progress(self.done + position, self.total)
 
     def _group(self, group: list[Source], items: Iterator[_Found]) -> Iterator[Chunk]:
         """The claims of files that are read abreast; what is refused goes to the quarantine of its file."""
-        reports = [self.report.begin(source.name, source.format, source.sha256) for source in group]
+        reports = [self.report.begin(source.name, source.format, source.sha256, source.sheet) for source in group]
         chunk, most = Chunk(reports), self.options.batch_size
         with ExitStack() as opened:
             kept = [opened.enter_context(Quarantine(source, self.quarantine, self.kept)) for source in group]
@@ -234,6 +240,8 @@ class _Load:
                     continue
                 self.report.note(item.notes)
                 claims = item.claims
+                if not claims:
+                    continue
                 if chunk.claims and len(chunk.claims) + len(claims) > most:
                     yield from chunk.by_steward()
                     chunk = Chunk(reports)

@@ -1,4 +1,4 @@
-"""What was refused, in the format it came in (of Parquet: CSV), with the reasons beside it: mend it and load the folder."""
+"""What was refused, in the format it came in (Parquet and Excel: CSV), with the reasons beside it: mend it and load the folder."""
 
 import csv
 import json
@@ -9,14 +9,13 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from loaders import csv_bundle
-from loaders.csv_rows import UNREAD
+from loaders.csv_rows import NOTES
 from loaders.epcis import LISTS
 from loaders.items import MasterElement, Problem, Refused, XmlEvent
 from loaders.json_stream import around
+from loaders.mapped_rows import header_of
+from loaders.mapping_files import quarantine_name
 from loaders.sources import SUFFIX, Source
-
-NOTES = (UNREAD, "_at", "_field", "_reason", "_repair")
-"""Columns added to refused rows. The loader ignores all but the first, which must be emptied before a row is read."""
 
 _SENDERS = ("sender", "sbdh:sender")
 """Members of a document, or of its header, that name who sends it."""
@@ -58,7 +57,7 @@ class Quarantine:
             self.path = self._folder / self._name()
             self._folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8", newline="")
-        if self._source.kind:
+        if self._source.kind or self._source.table:
             self._add_row(item, self._file)
         elif isinstance(item.raw, XmlEvent):
             self._add_element(item, item.raw, self._file)
@@ -67,7 +66,9 @@ class Quarantine:
 
     def _name(self) -> str:
         told = Path(self._source.name or self._source.path.name)
-        if kind := self._source.kind:
+        if self._source.table:
+            told = Path(quarantine_name(told, self._source.table.table))
+        elif kind := self._source.kind:
             told = told.with_suffix(".csv" if csv_bundle.kind_of(told) else f".{kind.lower()}.csv")
         elif told.suffix.lower() not in SUFFIX[self._source.format]:
             told = told.with_suffix(SUFFIX[self._source.format][0])
@@ -87,6 +88,8 @@ class Quarantine:
         self._rows.writerow({**item.raw, **dict(zip(NOTES[1:], told, strict=True))})
 
     def _header(self, item: Refused) -> list[str]:
+        if self._source.table:
+            return header_of(self._source.path, self._source.table.table)
         if self._source.format != "csv":
             return [*item.raw]
         with self._source.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:

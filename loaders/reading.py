@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from graph.claims import Evidence, from_bodies
 from graph.errors import TraceError, UnreadableSource
-from loaders import abreast, csv_bundle, epcis, epcis_xml
+from loaders import abreast, csv_bundle, epcis, epcis_xml, mapped
 from loaders.items import Context, Item, Problem, Refused
 from loaders.sources import Source
 
@@ -43,7 +43,9 @@ def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item 
 def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
     """All items of a file in order; one that cannot be read (any further) is one refusal more."""
     try:
-        if source.format in ("csv", "parquet"):
+        if source.table:
+            yield from mapped.read(source.path, source.table, context)
+        elif source.format in ("csv", "parquet"):
             yield from csv_bundle.read(source.path, context, source.kind)
         else:
             yield from _READERS[source.format](source.path, context)

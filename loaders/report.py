@@ -1,6 +1,7 @@
 """What became of a load, file by file: its counts and refusals, and the JSON that scripts rely on."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,7 @@ class FileReport:
     path: str
     format: str
     sha256: str
+    sheet: str | None = None
     counts: Counts = field(default_factory=Counts)
     commits: list[int] = field(default_factory=list)
 
@@ -58,10 +60,11 @@ class LoadReport:
     notes: dict[str, int] = field(default_factory=dict)
     quarantine: str | None = None
     dry_run: bool = False
+    mappings: dict[str, str] = field(default_factory=dict)
 
-    def begin(self, path: str, format_: str, sha256: str) -> FileReport:
-        """The report of one more file; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
-        self.files.append(FileReport(os.fsencode(path).decode(errors="replace").replace("\n", "\ufffd"), format_, sha256))
+    def begin(self, path: str, format_: str, sha256: str, sheet: str | None = None) -> FileReport:
+        """The report of one more file, or sheet of one; what in its name is not UTF-8, or ends a line, is told as U+FFFD."""
+        self.files.append(FileReport(os.fsencode(path).decode(errors="replace").replace("\n", "\ufffd"), format_, sha256, sheet))
         return self.files[-1]
 
     def refuse(self, report: FileReport, item: Refused) -> None:
@@ -72,7 +75,7 @@ class LoadReport:
             first, *others = ({name: getattr(problem, name) for name in _TOLD} for problem in item.problems)
             self.refused.append({"file": report.path, "at": item.at, **first, "also": others})
 
-    def note(self, notes: tuple[str, ...]) -> None:
+    def note(self, notes: Iterable[str]) -> None:
         """Count what was kept in part."""
         for note in notes:
             self.notes[note] = self.notes.get(note, 0) + 1
@@ -87,8 +90,9 @@ class LoadReport:
         return total
 
     def as_dict(self) -> dict[str, Any]:
-        """The answer of `load`."""
-        return {
+        """The answer of `load`; of mappings where there are some."""
+        files = [{"path": r.path, "format": r.format, **r.counts.as_dict()} for r in self.files]
+        answer = {
             "schema_version": 1,
             "load_id": self.load_id,
             "steward": self.steward,
@@ -96,9 +100,13 @@ class LoadReport:
             "commits": list(self.commits) if self.commits else None,
             "digest": self.digest,
             "totals": self.totals.as_dict(),
-            "files": [{"path": r.path, "format": r.format, **r.counts.as_dict()} for r in self.files],
+            "files": files,
             "notes": [{"note": note, "items": count} for note, count in sorted(self.notes.items())],
             "refused": self.refused,
             "refused_total": self.refused_total,
             "quarantine": self.quarantine,
         }
+        if self.mappings:
+            answer["files"] = [{**told, "sheet": report.sheet} for told, report in zip(files, self.files, strict=True)]
+            answer["mappings"] = [{"path": path, "sha256": sha256} for path, sha256 in self.mappings.items()]
+        return answer

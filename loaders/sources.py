@@ -3,15 +3,17 @@
 import csv
 import hashlib
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from graph.errors import UnreadableSource, UsageError
 from graph.model import MODELS, RELATIONS
-from loaders import csv_bundle
+from loaders import csv_bundle, mapped
 from loaders.items import Problem
+from loaders.mapping import EXCEL
+from loaders.mapping_files import Mappings, Placed
 from loaders.unpacking import Piece, Unpacker, beginning
 
 STANDARD_INPUT = Path("-")
@@ -22,11 +24,12 @@ _SUFFIXES = {suffix: format_ for format_, suffixes in SUFFIX.items() for suffix 
 FORMATS = tuple(SUFFIX)
 """What can be read. `epcis` is JSON-LD."""
 _PACKED = (".gz", ".zst", ".zip")
+_NO_MAPPINGS = Mappings()
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 _BRACES, _BRACKET = (b"{", b"["), b"<"
 _MARK = b"\xef\xbb\xbf"
 _NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
-NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), or give JSON or XML of EPCIS"
+NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give JSON or XML of EPCIS, or a --mapping"
 """How to name a file that can be loaded."""
 
 
@@ -34,21 +37,28 @@ class Source(NamedTuple):
     """A file to be read: where it lies and its format; of a table of the bundle its kind or relation.
 
     `name` is what people know it by: its path, or that of the archive with its path in there. `sha256` is of what was sent,
-    unpacked."""
+    unpacked. `table` is that of a mapping, where one reads it."""
 
     path: Path
     format: str
     kind: str | None = None
     name: str = ""
     sha256: str = ""
+    table: Placed | None = None
+
+    @property
+    def sheet(self) -> str | None:
+        """The sheet of a workbook, where a mapping names one."""
+        return self.table.table.sheet if self.table else None
 
 
 @dataclass
 class Found:
-    """The files of a load in the order in which they are read, and those that cannot be, each with its problem."""
+    """The files of a load in the order in which they are read, those that cannot be, each with its problem, and notes."""
 
     sources: list[Source] = field(default_factory=list)
     refused: list[tuple[str, Problem]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def found(
@@ -58,16 +68,17 @@ def found(
     format_: str | None = None,
     encoding: str | None = None,
     within: Path | None = None,
+    mappings: Mappings = _NO_MAPPINGS,
 ) -> Found:
     """What can be loaded among `paths`, in folders and archives too, unpacked into `scratch`; `-` is the standard input.
 
     Organisations come first, for their time zones; in each folder tables of relations last, so that few of these speak of what
-    is not there yet. `format_` and `encoding` (of CSV) are said, not found; files below `within` are named from there on.
-    Raises `UsageError` for a path that is missing, holds nothing, or is a file that nothing can be made of, and for a format or
-    encoding that is none."""
+    is not there yet. `format_` and `encoding` (of CSV) are said, not found; files below `within` are named from there on; what
+    `mappings` match is read by them, a workbook once for each of its sheets. Raises `InvalidMapping`, and `UsageError` for a
+    path that is missing, holds nothing, or is a file that nothing can be made of, and for a format or encoding that is none."""
     check_asked(format_, encoding)
     unpacker, told = Unpacker(scratch, encoding), Found()
-    for path in files_of(paths, apart):
+    for path in files_of(paths, apart, mappings):
         name = str(path.relative_to(within) if within else path)
         try:
             if path == STANDARD_INPUT:
@@ -80,14 +91,16 @@ def found(
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
         for piece in sorted(pieces, key=_in_order):
-            problem = _take(told, piece, format_)
+            problem = _take(told, piece, format_, mappings)
             if problem and path in paths and piece.name == name:
                 raise UsageError(f"{name}: {problem.reason}; {problem.repair}", path=name)
             if problem:
                 told.refused.append((piece.name, problem))
-    once = {source.path.resolve(): source for source in reversed(told.sources)}
-    places = {source: at for at, source in enumerate(told.sources)}
-    told.sources = sorted(once.values(), key=lambda source: (source.kind != "Organization", places[source]))
+    once: dict[tuple[Path, str | None], Source] = {}
+    for source in told.sources:
+        once.setdefault((source.path.resolve(), source.sheet), source)
+    told.sources = sorted(once.values(), key=lambda source: source.kind != "Organization")
+    told.notes += mapped.check([(source.path, source.table) for source in told.sources if source.table], mappings)
     return told
 
 
@@ -101,8 +114,10 @@ def check_asked(format_: str | None, encoding: str | None) -> None:
         raise UsageError(f"{encoding!r} is no encoding that is known; try cp1252 or latin-1", encoding=encoding) from None
 
 
-def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
+def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NO_MAPPINGS) -> list[Path]:
     """The files among `paths` and, for folders, those below them whose names promise something that can be loaded.
+
+    With mappings, workbooks do, and what these match.
 
     What lies below `apart` (the quarantine) is left out, unless a path leads into it. Raises `UsageError` for a path
     that is missing or holds no such file."""
@@ -110,16 +125,17 @@ def files_of(paths: Sequence[Path], apart: Path | None = None) -> list[Path]:
     for path in paths:
         if path != STANDARD_INPUT and not path.exists():
             raise UsageError(f"{path} does not exist; check the spelling", path=str(path))
-        below = _below(path, apart) if path.is_dir() else [path]
+        below = _below(path, apart, mappings) if path.is_dir() else [path]
         if not below:
             raise UsageError(f"{path} holds no file that can be loaded; {NAME_IT}", path=str(path))
         files += below
     return files
 
 
-def _below(folder: Path, apart: Path | None) -> list[Path]:
+def _below(folder: Path, apart: Path | None, mappings: Mappings) -> list[Path]:
     """The files below a folder that promise something, one folder after the other, in order; hidden ones left out."""
-    files = [path for path in folder.rglob("*") if path.suffix.lower() in (*_SUFFIXES, *_PACKED) and path.is_file()]
+    ends = (*_SUFFIXES, *_PACKED, *(EXCEL if mappings.tables else ()))
+    files = [path for path in folder.rglob("*") if path.is_file() and (path.suffix.lower() in ends or mappings.of(path))]
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     files.sort(key=_in_order)
     root = apart.resolve() if apart else None
@@ -134,9 +150,15 @@ def _in_order(file: Path | Piece) -> tuple[Path, bool, Path]:
     return path.parent, csv_bundle.kind_of(path) in _RELATIONS, path
 
 
-def _take(told: Found, piece: Piece, format_: str | None) -> Problem | None:
-    """Add a file to those that can be loaded, or say why it cannot."""
+def _take(told: Found, piece: Piece, format_: str | None, mappings: Mappings) -> Problem | None:
+    """Add a file to those that can be loaded or are not wanted, or say why it cannot."""
     path = piece.path
+    if pattern := mappings.leave_out(path):
+        told.notes.append(f"{pattern}: left out, as the mapping says")
+        return None
+    if tables := mappings.of(path):
+        told.sources += _mapped(piece, tables)
+        return None
     kind, known = csv_bundle.kind_of(path), format_ or format_of(path)
     if known in ("csv", "parquet") and kind is None:
         kinds = csv_bundle.kinds_of(_columns(path, known))
@@ -148,9 +170,18 @@ def _take(told: Found, piece: Piece, format_: str | None) -> Problem | None:
         [kind] = kinds
     if known is None:
         reason = "it is a workbook, or an archive that cannot be read"
-        return Problem("", path.name, "UNKNOWN_FORMAT", reason, "save its sheet as CSV UTF-8")
+        return Problem("", path.name, "UNKNOWN_FORMAT", reason, "save its sheet as CSV UTF-8, or say with --mapping how to read it")
     told.sources.append(Source(path, known, kind if known in ("csv", "parquet") else None, piece.name, sha256(piece.sent)))
     return None
+
+
+def _mapped(piece: Piece, tables: Sequence[Placed]) -> Iterator[Source]:
+    """A file that mappings read: as it was sent, where they say in which encoding that is."""
+    suffix, digest = piece.path.suffix.lower(), sha256(piece.sent)
+    for placed in tables:
+        path = piece.sent if placed.table.encoding or suffix in EXCEL else piece.path
+        form = "excel" if suffix in EXCEL else "parquet" if suffix == ".parquet" else "csv"
+        yield Source(path, form, None, piece.name, digest, placed)
 
 
 def format_of(path: Path) -> str | None:

@@ -3,12 +3,13 @@
 Index event, inclusion and attrition as in the OHDSI's cohort definitions; windows in days relative to the index date.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from graph.errors import InvalidDefinition
+from graph.plain_yaml import Plain
 
 LONGEST = 200_000
 """Most characters of a definition."""
@@ -251,17 +252,5 @@ def _pointer(place: tuple[int | str, ...]) -> str:
     return "".join(f"/{part}" for part in place)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases (a short text could stand for a huge one) and without a key told twice."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("it uses an alias (*): write it out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.YAMLError(f"{twice!r} is there twice, in line {node.start_mark.line + 1} or below")
-        return super().construct_mapping(node, deep)
+class _Loader(Plain, yaml.SafeLoader):
+    """Values as YAML reads them."""

@@ -109,7 +109,7 @@ def test_the_graphql_examples_fit_the_schema() -> None:
 
 
 def test_every_command_is_named() -> None:
-    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
+    for command in (*cli.cli_graph.COMMANDS, *cli.cli_mapping.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
         assert f"veintrace {command.name}" in README, command.name
 
 

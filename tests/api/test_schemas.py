@@ -20,6 +20,7 @@ EXAMPLE = str(ROOT / "examples" / "first-journey")
 ANSWERS = {
     "template": ["template", "bundle"],
     "load": ["load", str(ROOT / "examples" / "with-faults")],
+    "map": ["map", str(ROOT / "examples" / "with-faults" / "2024-05.step.csv")],
     "lineage": ["lineage", "DOSE-101-A", "--direction", "both"],
     "export": ["export", "DOSE-101-A", "--out", "dose.jsonld"],
     "recall": ["recall", "lot:VEC-7@vectorworks"],
@@ -47,7 +48,8 @@ UPLOADED = ROOT / "examples" / "with-faults" / "2024-05.step.csv"
 SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in ("lineage", "recall", "history", "find")} | {
     "coverage": ["coverage", "--org", "st-vera", "--viewer", "st-vera"]
 }
-CASES = [*ANSWERS.items(), RULES, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
+MAPPED = ("load", [*ANSWERS["load"], "--mapping", str(ROOT / "examples" / "mappings" / "cdmo.yaml")])
+CASES = [*ANSWERS.items(), MAPPED, RULES, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
 
 
 def _closed(schema: Any) -> Any:
@@ -96,7 +98,7 @@ def test_a_schema_is_a_schema(name: str) -> None:
 
 
 def test_every_command_has_a_schema() -> None:
-    for command in (*cli.cli_graph.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
+    for command in (*cli.cli_graph.COMMANDS, *cli.cli_mapping.COMMANDS, *cli.cli_query.COMMANDS, *cli.cli_network.COMMANDS):
         assert command.name in SCHEMAS
 
 
