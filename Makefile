@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test network damage study lint mutants bench bench-network clean
+.PHONY: demo test network reference damage study lint mutants bench bench-network clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -16,6 +16,9 @@ test: lint
 
 network: .venv/stamp
 	VEINTRACE_JOURNEYS=2000 $(BIN)/python -m pytest -v tests/network
+
+reference: .venv/stamp
+	$(BIN)/python -m tests.reference_table
 
 damage: .venv/stamp
 	VEINTRACE_DAMAGED=2000 $(BIN)/python -m pytest -v tests/loaders/test_damage.py

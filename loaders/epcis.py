@@ -3,6 +3,7 @@
 Each event, and each element of the master data in a header, is one item. Contexts are read for prefixes and never fetched.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from loaders.json_stream import around, items
 
 LISTS = ("", "epcisBody.eventList", "epcisBody.queryResults.resultsBody.eventList")
 """Where the events of a document are, in the words of `json_stream`."""
+
+
+_ASKED = re.compile(
+    r"(query|queryType|eventType|eventTypes|perPage|nextPageToken)\Z|(EQ|NE|GE|GT|LE|LT|MATCH|WD|EXISTS|HASATTR|EQATTR)_"
+)
+"""Members of the JSON of a query (EPCIS 2.0, section 8.2.7.1): no event has one."""
 
 
 def read(path: Path, context: Context) -> Iterator[Item | Refused]:
@@ -56,15 +63,15 @@ def _events(path: Path, document: Any) -> tuple[Any, str, Mapping[str, Any]]:
     if isinstance(document, list):
         return None, "", {}
     if not isinstance(document, dict):
-        raise UnreadableSource(str(path), "", "it is neither an object nor an array", "give an EPCIS document or events")
+        raise UnreadableSource(str(path), "line 1", "it is neither an object nor an array", "give an EPCIS document or events")
     if document.get("type") in EVENTS:
         return document, "", document
     body = document.get("epcisBody")
     if body is None and any(True for _ in _master_data(document)):
         body = {}
     if not isinstance(body, dict):
-        what = "an EPCIS query, not events" if "query" in document or "queryType" in document else "no EPCIS document"
-        raise UnreadableSource(str(path), "", f"it is {what}", "give an EPCISDocument, EPCISQueryDocument or event")
+        what = "an EPCIS query, not events" if any(map(_ASKED.match, document)) else "no EPCIS document"
+        raise UnreadableSource(str(path), "line 1", f"it is {what}", "give an EPCISDocument, EPCISQueryDocument or event")
     if "@context" not in document:
         raise UnreadableSource(str(path), "/@context", "the document has no @context", "add the EPCIS context it was written with")
     if isinstance(body.get("eventList"), list):
