@@ -15,7 +15,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 network: .venv/stamp
-	VEINTRACE_JOURNEYS=2000 $(BIN)/python -m pytest -v tests/network
+	VEINTRACE_JOURNEYS=2000 VEINTRACE_SHUFFLES=50 $(BIN)/python -m pytest -v tests/network
 
 reference: .venv/stamp
 	$(BIN)/python -m tests.reference_table

@@ -1,6 +1,8 @@
 """However the files of a network come, the graph is the same."""
 
 import csv
+import json
+import os
 import random
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,8 @@ from queries.lineage import lineage
 from tests.generated import JOURNEYS, SEED, TIME, landed
 
 PRODUCTS = min(200, JOURNEYS)
+SHUFFLES = int(os.environ.get("VEINTRACE_SHUFFLES", "2"))
+"""How often a small network comes in another order; `make network` has it come 50 times in each form."""
 
 
 def shuffled(folder: Path, seed: int) -> list[Path]:
@@ -35,6 +39,22 @@ def reversed_rows(folder: Path, out: Path) -> Path:
             header, *rows = csv.reader(file)
         with copied.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([header, *reversed(rows)])
+    return out
+
+
+def shuffled_within(folder: Path, out: Path, draw: random.Random) -> Path:
+    """The same files with their rows, or their events, in another order."""
+    for path in files_of([folder]):
+        copied = out / path.relative_to(folder)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".csv":
+            header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            draw.shuffle(rows)
+            copied.write_text("".join([header, *rows]), encoding="utf-8")
+        else:
+            document = json.loads(path.read_bytes())
+            draw.shuffle(document["epcisBody"]["eventList"])
+            copied.write_text(json.dumps(document), encoding="utf-8")
     return out
 
 
@@ -111,6 +131,40 @@ def test_as_epcis_in_any_order(store: SqliteStore, expected: Expected, tmp_path:
     assert head.digest == expected.digest
     again = lineages(store, expected.doses)
     assert [without_evidence(answer) for answer in again] == [without_evidence(answer) for answer in expected.lineages]
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Path]]:
+    """A network that is loaded many times, in both forms; and the digest of its graph."""
+    folder = tmp_path_factory.mktemp("small")
+    forms: dict[str, Path] = {}
+    for form in ("csv", "epcis"):
+        generate(folder / form, 5, SEED, form=form)
+        forms[form] = folder / form
+    store = SqliteStore(":memory:")
+    digest = landed(store, [forms["csv"]], folder).digest
+    store.close()
+    return digest, forms
+
+
+@pytest.mark.parametrize("seed", range(SHUFFLES))
+@pytest.mark.parametrize("form", ["csv", "epcis"])
+def test_shuffled_files_of_shuffled_rows_and_events_make_one_graph(
+    form: str, seed: int, small: tuple[str, dict[str, Path]], store: SqliteStore, tmp_path: Path
+) -> None:
+    """Corrections before originals, unpackings before packings, stewards among each other; in two loads, a part of it twice."""
+    digest, forms = small
+    draw = random.Random(seed)
+    came = files_of([shuffled_within(forms[form], tmp_path / "sent", draw)])
+    draw.shuffle(came)
+    half = draw.randrange(len(came))
+    zones = [path for path in came if path.name.endswith("organization.csv")]
+    for part in (came[:half], came[half // 2 :]):
+        report = landed(store, [*zones, *(path for path in part if path not in zones)], tmp_path) if part else None
+        assert report is None or report.refused_total == 0
+    assert report is not None
+    assert report.digest == digest
     store.close()
 
 
