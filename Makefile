@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test network reference damage study lint mutants bench bench-network clean
+.PHONY: demo test network reference damage study lint mutants bench bench-network bench-formats clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -41,6 +41,9 @@ study: .venv/stamp
 # KEEP=DIR keeps networks and graphs for the next run
 bench-network: .venv/stamp
 	$(BIN)/python -m benchmarks.network $(if $(KEEP),--keep $(KEEP))
+
+bench-formats: .venv/stamp
+	$(BIN)/python -m benchmarks.formats
 
 clean:
 	rm -rf .venv build *.egg-info demo

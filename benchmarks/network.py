@@ -270,10 +270,14 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:,.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
 
 
-def _text(table: list[Row]) -> str:
+def machine() -> str:
+    """What a measurement ran on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    machine = f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.machine()}, Python {platform.python_version()}"
-    lines = ["# Results on a generated network", "", f"Measured by `make bench-network` on {machine}."]
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _text(table: list[Row]) -> str:
+    lines = ["# Results on a generated network", "", f"Measured by `make bench-network` on {machine()}."]
     lines += ["", "| what | measured | bar or peer |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in table)]) + "\n"
 
