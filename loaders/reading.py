@@ -24,8 +24,8 @@ from loaders.sources import Source
 
 LARGE = 8_000_000
 """From so many bytes on a load is read beside: to start a process takes as long as to read a file of this size."""
-_ITEMS = 1_000
-"""Items of one message."""
+_CLAIMS = 1_000
+"""Claims of one message, where an item has no more."""
 _AHEAD = 100
 """Most messages waiting to be landed: some 80 MB."""
 
@@ -142,6 +142,19 @@ def _unpacked(told: _Packed) -> Iterator[tuple[int, Item | Refused]]:
         yield item if len(item) == 2 else (item[0], Item(item[1], list(islice(claims, item[2])), item[3]))
 
 
+def _parts(found: Iterator[tuple[int, Item | Refused]]) -> Iterator[list[tuple[int, Item | Refused]]]:
+    """Items and refusals in messages: an event may have many claims, so these are counted."""
+    part, claims = list[tuple[int, Item | Refused]](), 0
+    for at, item in found:
+        part.append((at, item))
+        claims += 1 if isinstance(item, Refused) else max(1, len(item.claims))
+        if claims >= _CLAIMS:
+            yield part
+            part, claims = [], 0
+    if part:
+        yield part
+
+
 def serve(orders: BinaryIO, out: BinaryIO) -> None:
     """The other end of `Beside`: reads what `orders` names and writes what it finds to `out`."""
     groups, steward, forced, ignore = pickle.load(orders)  # noqa: S301 - from a process of our own
@@ -158,8 +171,7 @@ def serve(orders: BinaryIO, out: BinaryIO) -> None:
 
     context = Context(steward, forced, zone_of, ignore, lambda position: tell("reached", position))
     for group in groups:
-        found = read(group, context)
-        while part := list(islice(found, _ITEMS)):
+        for part in _parts(read(group, context)):
             tell("items", _packed(part))
         tell("end")
 
