@@ -32,6 +32,7 @@ from graph.view import View, view
 from loaders.generator.world import BUSIEST
 from queries.cohort_definition import parsed
 from queries.cohorts import attrition, cohort
+from queries.grouped import Grouped
 from queries.handoffs import handoffs, legs
 from queries.mass_recall import recall_all
 
@@ -181,13 +182,22 @@ def _waits(seen: View, columns: on_duckdb.Columns, peers: duckdb.DuckDBPyConnect
         _same(found, peers.execute(narrow).fetchall())
         bare, whole_ = best(lambda q=narrow: peers.execute(q).fetchall()), best(lambda q=wide: peers.execute(q).fetchall())
         polars = best(lambda name=name: columns.polars_waits(name))
+        few = best(lambda asked=asked: _few(asked(seen).each))
         table += [
             (f"{name} by department pair ({len(asked(seen).each):,}), the whole table", _ms(ours), bar),
-            ("bare DuckDB on Parquet: count, mean, p50, p90, p99", f"{_ms(bare)}; ours takes {ours / bare:.2f} times", "limit"),
+            ("of it count, mean, p50, p90, p99 alone", _ms(few), ""),
+            ("bare DuckDB on Parquet: count, mean, p50, p90, p99", f"{_ms(bare)}; ours takes {few / bare:.2f} times", "limit"),
             ("bare DuckDB on Parquet, the whole table", f"{_ms(whole_)}; ours takes {ours / whole_:.2f} times", "limit"),
-            ("bare Polars on Parquet: count, mean, p50, p90, p99", f"{_ms(polars)}; ours takes {ours / polars:.2f} times", "limit"),
+            ("bare Polars on Parquet: count, mean, p50, p90, p99", f"{_ms(polars)}; ours takes {few / polars:.2f} times", "limit"),
         ]
     return table
+
+
+def _few(each: pl.DataFrame) -> list[object]:
+    """Count, mean and three percentiles of waits by department pair, as the table computes them."""
+    groups, waits = Grouped(each, ["giver", "taker"]), each["wait_s"]
+    mean = groups.sums(waits) / groups.sums(waits.is_not_null())
+    return [groups.sizes, mean, *(groups.quantiles(waits, share) for share in (0.5, 0.9, 0.99))]
 
 
 def _same(found: pl.DataFrame, told: list[tuple[Any, ...]]) -> None:
