@@ -24,6 +24,8 @@ _SUFFIXES = {suffix: format_ for format_, suffixes in SUFFIX.items() for suffix 
 FORMATS = tuple(SUFFIX)
 """What can be read. `epcis` is JSON-LD."""
 _PACKED = (".gz", ".zst", ".zip")
+_TABULAR = (".xlsx", ".xlsm", ".xls", ".ods", ".tsv", ".tab", ".dat")
+"""How names of tables end that only a mapping makes something of: in a folder they are left out, and told of."""
 _NO_MAPPINGS = Mappings()
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 _BRACES, _BRACKET = (b"{", b"["), b"<"
@@ -77,7 +79,16 @@ def found(
     `mappings` match is read by them, a workbook once for each of its sheets. Raises `InvalidMapping`, and `UsageError` for a
     path that is missing, holds nothing, or is a file that nothing can be made of, and for a format or encoding that is none."""
     check_asked(format_, encoding)
-    unpacker, told = Unpacker(scratch, encoding), Found()
+    told = Found()
+
+    def wanted(path: Path) -> bool:
+        if not _promises(path, mappings) and path.suffix.lower() in _TABULAR:
+            told.notes.append(f"{path.suffix.lower()} left out: say with --mapping, or load the file by its name")
+        return _promises(path, mappings)
+
+    for file in (file for path in paths if path.is_dir() for file in path.rglob("*")):
+        wanted(file)
+    unpacker = Unpacker(scratch, encoding, wanted)
     for path in files_of(paths, apart, mappings):
         name = str(path.relative_to(within) if within else path)
         try:
@@ -134,14 +145,19 @@ def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mapping
 
 def _below(folder: Path, apart: Path | None, mappings: Mappings) -> list[Path]:
     """The files below a folder that promise something, one folder after the other, in order; hidden ones left out."""
-    ends = (*_SUFFIXES, *_PACKED, *(EXCEL if mappings.tables else ()))
-    files = [path for path in folder.rglob("*") if path.is_file() and (path.suffix.lower() in ends or mappings.of(path))]
+    files = [path for path in folder.rglob("*") if path.is_file() and _promises(path, mappings)]
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     files.sort(key=_in_order)
     root = apart.resolve() if apart else None
     if root is None or folder.resolve().is_relative_to(root):
         return files
     return [path for path in files if not path.resolve().is_relative_to(root)]
+
+
+def _promises(path: Path, mappings: Mappings) -> bool:
+    """Whether the name of a file in a folder or archive promises something that can be loaded."""
+    ends = (*_SUFFIXES, *_PACKED, *(EXCEL if mappings.tables else ()))
+    return path.suffix.lower() in ends or bool(mappings.of(path) or mappings.leave_out(path))
 
 
 def _in_order(file: Path | Piece) -> tuple[Path, bool, Path]:

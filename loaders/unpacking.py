@@ -9,7 +9,7 @@ import gzip
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, Protocol
@@ -61,10 +61,12 @@ class Piece(NamedTuple):
 
 
 class Unpacker:
-    """Unpacks the files of one load into `scratch`; `encoding` is that of CSV files which name none themselves."""
+    """Unpacks the files of one load into `scratch`; `encoding` is that of CSV files which name none themselves.
 
-    def __init__(self, scratch: Path, encoding: str | None = None) -> None:
-        self._scratch, self._encoding = scratch, encoding
+    Of an archive only those files are unpacked that `wanted` says of."""
+
+    def __init__(self, scratch: Path, encoding: str | None = None, wanted: Callable[[Path], bool] = lambda path: True) -> None:
+        self._scratch, self._encoding, self._wanted = scratch, encoding, wanted
         self._room = min(MOST_BYTES, shutil.disk_usage(scratch).free)
         self._folders = 0
 
@@ -101,6 +103,9 @@ class Unpacker:
         folders: dict[str, Path] = {}
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
+            entries = [entry for entry in entries if self._wanted(Path(entry.filename.replace("\\", "/")))]
+            if not entries:
+                raise UnreadableSource(name, "", "it holds no file whose name promises something that can be loaded", "look inside")
             if len(entries) > MOST_FILES:
                 raise UnreadableSource(name, "", f"an archive may hold {MOST_FILES:,} files", "split it into several")
             for entry in entries:

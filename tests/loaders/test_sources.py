@@ -269,6 +269,23 @@ def test_an_encrypted_archive_is_refused_as_one(store: SqliteStore, tmp_path: Pa
     assert "encrypted" in problem_of(landed(store, path))[1]
 
 
+def test_in_an_archive_as_in_a_folder_only_names_that_promise_something_are_read(
+    new_store: NewStore, tmp_path: Path, landed: Landed, folder: Path
+) -> None:
+    """But a table that is left out is told of."""
+    others = {"truth/lines.jsonl": b"{}\n{}\n", "README.md": b"# Read me\n", "lab/sheet.xlsx": b"PK", "old/table.tsv": b"a\tb\n"}
+    for name, data in others.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    packed = zipped(tmp_path / "all.zip", {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")})
+    for path in (folder, packed):
+        report = landed(new_store(), path)
+        assert (report.totals.added, report.totals.refused) == (5, 0)
+        assert [note.split(" ")[0] for note in sorted(report.notes)] == [".tsv", ".xlsx"]
+    empty = zipped(tmp_path / "empty.zip", {"notes.md": b"x"})
+    assert "holds no file" in problem_of(landed(new_store(), empty))[1]
+
+
 def test_a_workbook_in_a_folder_is_told_of(store: SqliteStore, tmp_path: Path, landed: Landed, folder: Path) -> None:
     zipped(folder / "sheet.csv", {"[Content_Types].xml": b"<a/>", "xl/workbook.xml": b"<a/>"})
     report = landed(store, folder)
