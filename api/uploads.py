@@ -132,7 +132,9 @@ class Uploads:
             if self._waiting > MOST_WAITING:
                 raise Busy()
             self._waiting += 1
-        return self._worker.submit(self._landed, upload)
+        landed = self._worker.submit(self._landed, upload)
+        landed.add_done_callback(lambda _: self.forget(upload.folder))  # also of what was never begun
+        return landed
 
     def close(self) -> None:
         """Lets go of the worker; what waits is not begun."""

@@ -255,6 +255,23 @@ def test_more_loads_than_may_wait_are_told_to_come_again(
         held.close()
 
 
+def test_what_waits_when_the_service_ends_is_not_left_lying_about(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = uploads.Uploads(store, tmp_path / "quarantine", {})
+    begun, go = Event(), Event()
+    monkeypatch.setattr(held, "_loaded", lambda upload: (begun.set(), go.wait(30)))
+    try:
+        held.land(uploads.Upload("HOSPITAL", held.folder()))
+        waiting = held.folder()
+        held.land(uploads.Upload("HOSPITAL", waiting))
+        assert begun.wait(30)
+        held.close()
+        assert not waiting.exists()
+    finally:
+        go.set()
+
+
 # -- GraphQL
 
 
