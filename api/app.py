@@ -17,6 +17,7 @@ import uvicorn
 from graphql import GraphQLError, OperationType, get_operation_ast, parse, validate
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
@@ -36,6 +37,9 @@ MOST_AT_ONCE = 8
 """Queries worked on at one time; others wait, and their deadline runs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Names of this machine, for this machine alone."""
+_PARAMETERS = ("name", "format", "encoding", "dry_run")
+"""What `/load` may be asked with."""
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _PAGES = Path(__file__).parent / "pages"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'",
@@ -81,7 +85,7 @@ def serve(store: Store, host: str, port: int, viewer: str | None, cache: Path) -
 def _no_such_door(_: HttpRequest, error: Exception) -> Response:
     """A path or method there is none of."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    told = UsageError("ask /graphql by GET or POST; /health and /ready tell how the service is")
+    told = UsageError("ask /graphql by GET or POST, load by POST to /load; /health and /ready tell how the service is")
     return _answer({"errors": [_told(told)]}, status, _new_id())
 
 
@@ -200,6 +204,7 @@ class _Door:
 
     async def _load(self, http: HttpRequest) -> Response:
         steward, asked = self._uploads.steward(http.headers.get("authorization")), http.query_params
+        dry_run = _dry_run(asked)
         folder = self._uploads.folder()
         try:
             await _received(http, folder / file_name(asked.get("name")))
@@ -209,7 +214,7 @@ class _Door:
                 http.headers.get("idempotency-key"),
                 asked.get("format"),
                 asked.get("encoding"),
-                asked.get("dry_run", "false").lower() in ("true", "1"),
+                dry_run,
             )
             landed = self._uploads.land(upload)
         except BaseException:
@@ -242,6 +247,17 @@ class _Door:
 
 def _new_id() -> str:
     return uuid.uuid4().hex
+
+
+def _dry_run(asked: QueryParams) -> bool:
+    """Whether a load is only to be tried. Raises `UsageError` for that and for any other parameter that is not understood: what was
+    meant to be tried must not land."""
+    if unknown := asked.keys() - _PARAMETERS:
+        raise UsageError(f"{min(unknown)!r} is no parameter; give {', '.join(_PARAMETERS)}", field=min(unknown))
+    told = asked.get("dry_run", "false").lower()
+    if told not in _TRUTHS:
+        raise UsageError(f"dry_run is true or false, not {told!r}", field="dry_run")
+    return _TRUTHS[told]
 
 
 async def _received(http: HttpRequest, path: Path) -> None:

@@ -8,6 +8,7 @@ from api.output import table
 from api.parties import named
 from api.render import SCHEMA_VERSION, label, reasons
 from graph import times
+from graph.errors import UnknownIdentifier
 from graph.view import View
 from queries.coverage import Coverage
 
@@ -44,8 +45,10 @@ class Covered:
         ]
         if only is None:
             return told
-        own = self.view.resolve(f"org:{only}") if ":" not in only else self.view.resolve(only)
-        return [row for row in told if own in (row["debtor"]["id"], row["creditor"]["id"])]
+        own = set(self.view.find(only if ":" in only else f"org:{only}"))
+        if not own and only not in self.view.stewards:
+            raise UnknownIdentifier(only)
+        return [row for row in told if own & {row["debtor"]["id"], row["creditor"]["id"]}]
 
     def organizations(self) -> list[dict[str, Any]]:
         """One row a steward: how much of what is required is there, the median delay, and how many faults of each sort."""
@@ -56,17 +59,18 @@ class Covered:
         delays = weighted.group_by("steward", maintain_order=True).agg(
             delay_p50_s=pl.col("p50_s").filter(pl.col("records").cum_sum() * 2 >= pl.col("records").sum()).first()
         )
-        rows = fields.join(dangling, on="steward", how="left").join(disagreed, on="steward", how="left")
-        rows = rows.join(delays, on="steward", how="left").sort("steward")
+        rows = fields
+        for others in (dangling, disagreed, delays):
+            rows = rows.join(others, on="steward", how="full", coalesce=True)
         return [
             {
                 "steward": row["steward"],
-                "required_share": row["present"] / row["records"],
+                "required_share": row["present"] / row["records"] if row["records"] else None,
                 "delay_p50_s": row["delay_p50_s"],
                 "dangling": row["dangling"] or 0,
                 "disagreements": row["disagreed"] or 0,
             }
-            for row in rows.iter_rows(named=True)
+            for row in rows.sort("steward").iter_rows(named=True)
         ]
 
 
@@ -86,7 +90,7 @@ def coverage_text(found: Covered) -> list[str]:
     """The same for people: a row an organisation, the fields that lack most, and who owes whom what."""
     header = ("organisation", "required", "recorded after", "dangling", "disagreements")
     rows = [
-        (row["steward"], f"{row['required_share']:.0%}", _days(row["delay_p50_s"]), row["dangling"], row["disagreements"])
+        (row["steward"], _share(row["required_share"]), _days(row["delay_p50_s"]), row["dangling"], row["disagreements"])
         for row in found.organizations()
     ]
     lines = [*table(header, rows), ""]
@@ -105,6 +109,7 @@ def coverage_text(found: Covered) -> list[str]:
             f"{row['handoffs']:,} handoffs, the oldest of {(row['oldest'] or 'no date')[:10]}"
             for row in found.owed
         ],
+        "nothing" if found.view.viewer is None else "not known to one party alone, who does not see what others tell",
     )
     return [*lines, *(f"incomplete: {reason}" for reason in reasons(found.view))]
 
@@ -115,9 +120,13 @@ def _of(row: dict[str, Any]) -> str:
     return f"{kind} ({row['type']})" if row["type"] else kind
 
 
-def _listed(title: str, lines: list[str]) -> list[str]:
+def _listed(title: str, lines: list[str], none: str = "nothing") -> list[str]:
     more = [f"  and {len(lines) - _MOST_LINES} more (--json has all)"] if len(lines) > _MOST_LINES else []
-    return [f"{title}:", *(f"  {line}" for line in lines[:_MOST_LINES] or ["nothing"]), *more]
+    return [f"{title}:", *(f"  {line}" for line in lines[:_MOST_LINES] or [none]), *more]
+
+
+def _share(share: float | None) -> str | None:
+    return None if share is None else f"{share:.0%}"
 
 
 def _days(seconds: float | None) -> str | None:

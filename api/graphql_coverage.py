@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 @strawberry.type(description="How much of a steward's records is there.")
 class StewardCoverage:
     steward: str
-    required_share: float = strawberry.field(description="Of all required fields of all its records, those that are told.")
+    required_share: float | None = strawberry.field(
+        description="Of all required fields of all its records, those that are told; null of who tells of relations alone."
+    )
     delay_p50_s: float | None = strawberry.field(description="About how long after an event it is recorded (median, seconds).")
     dangling: int = strawberry.field(description="References to records that nobody describes.")
     disagreements: int = strawberry.field(description="Fields of which another steward tells something else.")

@@ -31,7 +31,9 @@ def pair(store: Store, cache: Path, *, undo: bool = False, dry_run: bool = False
     Returns the JSON answer: how many are joined now, how many joins are new and were taken back, how many handoffs are left that
     one side tells alone."""
     taken = snapshot.current(store, cache)
-    seen = view(SnapshotStore(store, taken), deadline=Deadline(PATIENCE))
+    # of the snapshot's commit, whatever is loaded meanwhile
+    as_of = taken.commit.number if taken.commit else None
+    seen = view(SnapshotStore(store, taken), as_of=as_of, deadline=Deadline(PATIENCE))
     found = rule.pairing(seen.without(rule.NAME))
     runs = [] if undo else found.runs
     wanted = {(run[0], other) for run in runs for other in run[1:]}

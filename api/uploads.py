@@ -50,7 +50,7 @@ def tokens() -> dict[str, str]:
     """Steward by token, as `VEINTRACE_LOAD_TOKENS` has them: `ORG=token`, separated by commas. Raises `UsageError`."""
     found: dict[str, str] = {}
     for part in filter(None, map(str.strip, settings.value("VEINTRACE_LOAD_TOKENS").split(","))):
-        name, _, token = part.rpartition("=") if part.endswith("=") else part.partition("=")
+        name, _, token = part.partition("=")
         if len(token) < _SHORTEST_TOKEN or not _TOKEN.match(token) or token in found:
             reason = (
                 f"each of its entries is ORGANISATION=TOKEN, a token of its own of at least {_SHORTEST_TOKEN} letters and digits"
@@ -132,7 +132,9 @@ class Uploads:
             if self._waiting > MOST_WAITING:
                 raise Busy()
             self._waiting += 1
-        return self._worker.submit(self._landed, upload)
+        landed = self._worker.submit(self._landed, upload)
+        landed.add_done_callback(lambda _: self.forget(upload.folder))  # also of what was never begun
+        return landed
 
     def close(self) -> None:
         """Lets go of the worker; what waits is not begun."""
@@ -229,7 +231,9 @@ def _without_stubs(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def written(folder: Path, files: Sequence[tuple[str, str]]) -> None:
-    """Write files of these names and texts into a folder. Raises `UsageError` where two have one name."""
+    """Write files of these names and texts into a folder. Raises `UsageError` where two have one name, or there are none."""
+    if not files:
+        raise UsageError("there is no file; send at least one", field="files")
     for name, text in files:
         path = folder / file_name(name)
         if path.exists():

@@ -33,6 +33,7 @@ _MARK = b"\xef\xbb\xbf"
 _NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
 NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give JSON or XML of EPCIS, or a --mapping"
 """How to name a file that can be loaded."""
+_HOLDS_NOTHING = Problem("", "", UnreadableSource.code, "it is an archive that holds no file", "look at what made it")
 
 
 class Source(NamedTuple):
@@ -101,6 +102,8 @@ def found(
             continue
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
+        if not pieces:
+            told.refused.append((name, _HOLDS_NOTHING))
         for piece in sorted(pieces, key=_in_order):
             problem = _take(told, piece, format_, mappings)
             if problem and path in paths and piece.name == name:

@@ -58,8 +58,9 @@ class Coverage:
         packs = pl.col("type").is_in(PACKING).fill_null(False)
         parts += [self._present("Step", steps.filter(packs), PACKED), self._present("Step", steps.filter(~packs), EXPECTED["Step"])]
         handoffs = self._of_kind("Handoff")
+        joined = handoffs.with_columns(nid=pl.Series(self._frames.group).gather(handoffs["nid"]))
         for role, expected in SIDES.items():
-            of_side = handoffs.filter(self._frames.answers(handoffs, role)).with_columns(type=pl.lit(SIDE_NAMES[role]))
+            of_side = handoffs.filter(self._frames.answers(joined, role)).with_columns(type=pl.lit(SIDE_NAMES[role]))
             parts.append(self._present("Handoff", of_side, expected))
         found = pl.concat(parts).with_columns(share=pl.col("present") / pl.col("records"))
         columns = ("steward", "kind", "type", "field", "records", "present", "share")
@@ -188,8 +189,8 @@ class Coverage:
         words = frames.words("event").filter(
             pl.col("kind").is_not_null() | pl.col("FROM").is_not_null() | pl.col("TO").is_not_null()
         )
-        record = pl.Series(frames.group).gather(words["nid"])
-        spoke = words.select(record=record, **{role: frames.answers(words, role) for role in SIDES})
+        words = words.with_columns(nid=pl.Series(frames.group).gather(words["nid"]))
+        spoke = words.select(record="nid", **{role: frames.answers(words, role) for role in SIDES})
         spoke = spoke.group_by("record").agg(pl.col(*SIDES).any())
         begun = frames.spans.select("record", begun="first")
         told = frames.shown("Handoff").select("record", "id", "from", "to", "carried_by")

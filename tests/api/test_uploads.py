@@ -102,6 +102,11 @@ def test_tokens_that_do_not_fit_keep_the_service_from_starting(monkeypatch: pyte
         uploads.tokens()
 
 
+def test_a_token_may_end_with_the_signs_that_fill_up_base64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VEINTRACE_LOAD_TOKENS", f"HOSPITAL={HOSPITAL}==")
+    assert uploads.tokens() == {f"{HOSPITAL}==": "HOSPITAL"}
+
+
 def test_tokens_are_masked_where_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VEINTRACE_LOAD_TOKENS", f"HOSPITAL={HOSPITAL}")
     assert HOSPITAL not in str(settings.shown())
@@ -146,6 +151,8 @@ def test_archives_formats_and_encodings_are_known_as_by_the_command_line(send: S
         ({"name": "person.csv", "format": "fhir"}, 400, "USAGE"),
         ({"name": "person.csv", "encoding": "base64"}, 400, "USAGE"),
         ({"name": "person.csv", "key": "k" * 256}, 400, "USAGE"),
+        ({"name": "person.csv", "dry_run": "yes"}, 400, "USAGE"),
+        ({"name": "person.csv", "dry-run": "true"}, 400, "USAGE"),
     ],
 )
 def test_a_call_that_is_wrong_is_told_what_is(
@@ -248,6 +255,23 @@ def test_more_loads_than_may_wait_are_told_to_come_again(
         held.close()
 
 
+def test_what_waits_when_the_service_ends_is_not_left_lying_about(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = uploads.Uploads(store, tmp_path / "quarantine", {})
+    begun, go = Event(), Event()
+    monkeypatch.setattr(held, "_loaded", lambda upload: (begun.set(), go.wait(30)))
+    try:
+        held.land(uploads.Upload("HOSPITAL", held.folder()))
+        waiting = held.folder()
+        held.land(uploads.Upload("HOSPITAL", waiting))
+        assert begun.wait(30)
+        held.close()
+        assert not waiting.exists()
+    finally:
+        go.set()
+
+
 # -- GraphQL
 
 
@@ -290,6 +314,10 @@ def test_a_mutation_needs_a_token(mutate: Callable[..., Any], store: SqliteStore
     _, body = mutate(token=token, person__csv=PEOPLE)
     assert code_of(body) == "NOT_AUTHENTICATED"
     assert store.head() is None
+
+
+def test_a_mutation_without_a_file_is_told_so(mutate: Callable[..., Any]) -> None:
+    assert code_of(mutate()[1]) == "USAGE"
 
 
 def test_a_mutation_is_not_sent_by_get(client: TestClient, store: SqliteStore) -> None:

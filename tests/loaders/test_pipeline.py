@@ -244,6 +244,15 @@ def test_of_two_zones_of_an_organisation_the_one_recorded_later_is_used(
         assert standing(store, "event", "S-1")["started_at"] == "2024-05-01T10:00+02:00"
 
 
+def test_the_zone_that_an_organisation_says_itself_is_not_what_another_says_of_it(
+    store: SqliteStore, written: Written, landed: Landed
+) -> None:
+    landed(store, written(organization="id,time_zone,steward\nLAB,Europe/Berlin,LAB\n"))
+    landed(store, written(organization="id,time_zone,steward\nLAB,America/New_York,ACME\n"))
+    landed(store, written(step="id,started_at,steward\nS-1,2024-05-01T10:00,LAB\n"))
+    assert standing(store, "event", "S-1")["started_at"] == "2024-05-01T10:00+02:00"
+
+
 # -- refused items
 
 

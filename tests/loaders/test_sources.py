@@ -260,6 +260,13 @@ def test_an_archive_that_breaks_off_is_refused_and_nothing_of_it_is_read(
     assert store.head() is None
 
 
+def test_an_archive_that_holds_nothing_is_no_load_that_went_well(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
+    for files in ({}, {".hidden/person.csv": PEOPLE.encode()}):
+        report = landed(store, zipped(tmp_path / "sent.zip", files))
+        assert report.totals.refused == 1
+        assert "holds no file" in problem_of(report)[1]
+
+
 def test_an_encrypted_archive_is_refused_as_one(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
     path = zipped(tmp_path / "sent.zip", {"person.csv": PEOPLE.encode()})
     data = bytearray(path.read_bytes())

@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 
 from api import cli
 from api.app import make_app
+from api.coverage import Covered, coverage_text
+from graph.errors import UnknownIdentifier
 from graph.sqlite_store import SqliteStore
 from graph.view import View, view
 from queries.coverage import EXPECTED, Coverage
@@ -137,6 +139,38 @@ def test_who_has_not_told_its_side_owes_it_to_who_has(store: SqliteStore) -> Non
     told = {(r["steward"], r["type"], r["field"]): (r["records"], r["present"]) for r in sides.iter_rows(named=True)}
     assert told["BANK", "giver", "released_at"] == (2, 2)
     assert told["LAB", "taker", "accepted_at|refused_at"] == (2, 2)
+
+
+def test_a_side_told_under_an_id_of_its_own_is_told_though_it_names_its_party_elsewhere(store: SqliteStore) -> None:
+    """LAB's receipt says under its own number when it accepted, and under the waybill from whom to whom."""
+    net = story()
+    net.say("event", "RECEIPT-1", "Handoff", steward="LAB", accepted_at=at(9))
+    net.relate("FROM", "event/RECEIPT-1", "organization/org:BANK-OUT", steward="LAB")
+    net.relate("SAME_AS", "event/RECEIPT-1", "event/waybill:H1@FAST", steward="LAB")
+    land(store, net.claims)
+    found = Coverage(view(store))
+    assert "taker" not in found.owed["side"].to_list()
+    taken = found.fields.filter((found.fields["type"] == "taker") & (found.fields["field"] == "accepted_at|refused_at"))
+    assert taken["records"].to_list() == [3]
+
+
+def test_who_tells_of_relations_alone_is_listed_and_may_be_asked_for(store: SqliteStore) -> None:
+    net = Network()
+    net.step("S", 1, steward="LAB", type="test")
+    net.relate("INPUT_TO", "object/M", "event/S", steward="FAST")
+    land(store, net.claims)
+    rows = {row["steward"]: row for row in Covered(view(store)).organizations()}
+    assert (rows["FAST"]["required_share"], rows["FAST"]["dangling"]) == (None, 1)
+    assert rows["LAB"]["required_share"] == 2 / 5
+    assert Covered(view(store), "FAST").organizations() == [rows["FAST"]]
+    assert any(line.startswith("FAST") for line in coverage_text(Covered(view(store))))
+    with pytest.raises(UnknownIdentifier):
+        Covered(view(store), "NOBODY")
+
+
+def test_to_one_party_alone_it_is_not_said_that_nothing_is_owed(store: SqliteStore) -> None:
+    land(store, story().claims)
+    assert coverage_text(Covered(view(store, "BANK")))[-1].startswith("  not known")
 
 
 def _organizations(found: Coverage) -> dict[int, Any]:

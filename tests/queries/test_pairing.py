@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from api.pairing import pair
+from graph import snapshot
 from graph.identifiers import parse, record_id
 from graph.neo4j_store import Neo4jStore
+from graph.snapshot import Snapshot
 from graph.sqlite_store import SqliteStore
 from graph.store import Store
 from graph.verify import verify
@@ -200,6 +202,28 @@ def test_a_dry_run_writes_nothing(memory: SqliteStore, tmp_path: Path) -> None:
     head = memory.head()
     assert pair(memory, tmp_path, dry_run=True)["added"] == 1
     assert memory.head() == head
+
+
+def test_what_is_loaded_while_the_rule_looks_is_for_the_next_time(
+    memory: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sides(number: int) -> Sides:
+        net = Sides()
+        net.gave(f"out-{number}", 1, f"BAG-{number}")
+        net.took(f"in-{number}", 5, f"BAG-{number}")
+        return net
+
+    def taken_before_more_came(store: Store, cache: Path) -> Snapshot:
+        taken = current(store, cache)
+        land(memory, sides(2).claims)
+        return taken
+
+    current = snapshot.current
+    land(memory, sides(1).claims)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "current", taken_before_more_came)
+        assert pair(memory, tmp_path / "cache")["added"] == 1
+    assert pair(memory, tmp_path / "cache")["added"] == 1
 
 
 def test_a_partner_sees_no_more_by_it(memory: SqliteStore, tmp_path: Path) -> None:
