@@ -3,6 +3,7 @@
 import gc
 import getpass
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -107,9 +108,12 @@ def gathered(paths: Sequence[Path], options: Options) -> Iterator[sources.Found]
 
 @contextmanager
 def _no_cycle_search() -> Iterator[None]:
-    """No search for reference cycles meanwhile: claims hold none, and searching them costs a quarter of the time."""
-    was = gc.isenabled()
-    gc.disable()
+    """No search for reference cycles meanwhile: claims hold none, and searching them costs a quarter of the time.
+
+    In a thread of a service the search goes on: others make cycles."""
+    was = gc.isenabled() and threading.current_thread() is threading.main_thread()
+    if was:
+        gc.disable()
     try:
         yield
     finally:
