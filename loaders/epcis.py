@@ -16,8 +16,10 @@ from loaders.epcis_event import Source, item, prefixes_of
 from loaders.items import Context, Item, Refused
 from loaders.json_stream import around, items
 
-LISTS = ("", "epcisBody.eventList", "epcisBody.queryResults.resultsBody.eventList")
-"""Where the events of a document are, in the words of `json_stream`."""
+REFUSED = "veintrace:refused"
+"""The member of a document from the quarantine that says what is wrong with each event."""
+LISTS = ("", "epcisBody.eventList", "epcisBody.queryResults.resultsBody.eventList", REFUSED)
+"""Where a document has lists of any length, in the words of `json_stream`: its events, and what was wrong with them."""
 
 
 _ASKED = re.compile(

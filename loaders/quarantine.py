@@ -3,14 +3,16 @@
 import csv
 import json
 import re
+import shutil
+import tempfile
 from html import escape
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from loaders import csv_bundle
 from loaders.csv_rows import NOTES
-from loaders.epcis import LISTS
+from loaders.epcis import LISTS, REFUSED
 from loaders.items import MasterElement, Problem, Refused, XmlEvent
 from loaders.json_stream import around
 from loaders.mapped_rows import header_of
@@ -33,7 +35,8 @@ class Quarantine:
         self._source, self._folder, self._taken = source, folder, taken
         self._file: TextIO | None = None
         self._rows: csv.DictWriter[str] | None = None
-        self._events: list[dict[str, Any]] = []
+        self._events = 0
+        self._told: IO[str] | None = None
         self._elements = 0
         self._listed = False  # whether a list of events is open
         self._master: list[MasterElement] = []
@@ -43,8 +46,8 @@ class Quarantine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._file is not None:
-            if self._events:
-                self._close_document(self._file)
+            if self._told:
+                self._close_document(self._file, self._told)
             if self._elements:
                 self._file.write(f"{'</EventList>' if self._listed else ''}</EPCISBody>\n</epcis:EPCISDocument>\n")
             self._file.close()
@@ -96,33 +99,37 @@ class Quarantine:
             return [name.strip() for name in next(csv.reader(source))]
 
     def _add_event(self, item: Refused, file: TextIO) -> None:
-        """Events go into a document as they were; its member `veintrace:refused` says what is wrong with each.
+        """Events go into a document as they were; its member `REFUSED` says what is wrong with each.
 
         Elements of master data wait, for its header is written last."""
-        if not self._events:
+        if self._told is None:
+            self._told = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed with the document
             file.write(self._opening())
         problems = [{"field": p.field, "reason": p.reason, "repair": p.repair} for p in item.problems]
         if isinstance(item.raw, MasterElement):
             place = {"element": len(self._master)}
             self._master.append(item.raw)
         else:
-            place = {"event": len(self._events) - len(self._master)}
+            place = {"event": self._events}
+            self._events += 1
             file.write(",\n" if place["event"] else "")
             file.write(json.dumps(item.raw, ensure_ascii=False))
-        self._events.append({**place, "was_at": item.at, "problems": problems})
+        self._told.write(",\n" if self._told.tell() else "")
+        self._told.write(json.dumps({**place, "was_at": item.at, "problems": problems}, ensure_ascii=False))
 
-    def _close_document(self, file: TextIO) -> None:
+    def _close_document(self, file: TextIO, told: IO[str]) -> None:
         header = self._sender("epcisHeader")
         if self._master:
-            told = [{"type": each.type, "vocabularyElementList": [each.element]} for each in self._master]
-            header["epcisMasterData"] = {"vocabularyList": told}
+            vocabularies = [{"type": each.type, "vocabularyElementList": [each.element]} for each in self._master]
+            header["epcisMasterData"] = {"vocabularyList": vocabularies}
         file.write("\n]}, ")
-        for name, value in (("epcisHeader", header), ("veintrace:refused", self._events)):
-            if value:
-                file.write(
-                    f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False, indent=1)}{', ' if name == 'epcisHeader' else ''}"
-                )
-        file.write("}\n")
+        if header:
+            file.write(f'"epcisHeader": {json.dumps(header, ensure_ascii=False, indent=1)}, ')
+        file.write(f'"{REFUSED}": [\n')
+        told.seek(0)
+        shutil.copyfileobj(told, file)
+        told.close()
+        file.write("\n]}\n")
 
     def _add_element(self, item: Refused, raw: XmlEvent, file: TextIO) -> None:
         """Elements go into a document of their version as they were, each behind a comment that says what is wrong with it."""

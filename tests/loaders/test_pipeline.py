@@ -14,6 +14,7 @@ from graph.errors import UnknownLoad, UsageError
 from graph.record import assemble
 from graph.sqlite_store import SqliteStore
 from graph.store import Applied, Batch, Deadline, Scope
+from loaders import json_stream
 from loaders.pipeline import LoadReport, Options, close_load, dry_run, load
 
 Written = Callable[..., Path]
@@ -527,3 +528,19 @@ def test_the_report_has_the_keys_that_scripts_rely_on(store: SqliteStore, writte
     assert [set(file) for file in told["files"]] == [{"path", "format"} | counted]
     assert told["commits"] == [1, 1]
     assert json.dumps(told)
+
+
+def test_what_is_refused_of_a_long_document_can_be_loaded_again_however_much_it_is(
+    store: SqliteStore, tmp_path: Path, landed: Landed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with each event is no part of what may stand around the events."""
+    monkeypatch.setattr(json_stream, "MOST_BYTES", 10_000)
+    event = {"type": "ObjectEvent", "action": "WATCH", "eventTime": "2024-05-01T10:00:00Z", "eventTimeZoneOffset": "+02:00"}
+    events = [{**event, "epcList": [f"urn:epc:id:sscc:4012345.{number:010d}"]} for number in range(200)]
+    path = tmp_path / "events.jsonld"
+    path.write_text(json.dumps({"@context": [], "type": "EPCISDocument", "epcisBody": {"eventList": events}}), encoding="utf-8")
+    report = landed(store, path)
+    kept = Path(str(report.quarantine)) / "events.jsonld"
+    assert len(json.loads(kept.read_bytes())["veintrace:refused"]) == 200
+    kept.write_text(kept.read_text(encoding="utf-8").replace("WATCH", "OBSERVE"), encoding="utf-8")
+    assert landed(store, kept).totals.added == 200
