@@ -150,3 +150,13 @@ def test_kinds_keep_records_of_these_kinds_and_the_relations_between_them(store:
     assert found.relations == []
     assert found.completeness.total == 2
     assert found.completeness.whole
+
+
+def test_stays_that_differ_in_who_tells_them_alone_are_in_order_of_that(store: Store) -> None:
+    """So that an answer asked for again is the same, letter by letter."""
+    net = Network()
+    stewards = [f"PARTY-{number}" for number in range(8)]
+    for number, steward in enumerate(stewards):
+        net.pack(f"in-{number}", None, "BOX", ["BAG"], steward=steward)
+    found = asked(store, net, "object/BAG", "both")
+    assert [relation.stewards for relation in found.relations if relation.type == "CONTAINED_IN"] == [(each,) for each in stewards]
