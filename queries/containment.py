@@ -90,11 +90,14 @@ class Holdings:
         told = around.holders.items()
         self._over |= {record: Window(*period) for record, period in told if len(self.ids(record)) == 1}
         fetched = set[str]()
-        while missing := self._missing():
-            self._fetch(missing, EVER if missing.keys() & fetched else _around(missing.values()))
-            fetched |= missing.keys()
-        if unclear := self._begun_before():
-            self._fetch(unclear, EVER)
+        while True:
+            if missing := self._missing():
+                self._fetch(missing, EVER if missing.keys() & fetched else _around(missing.values()))
+                fetched |= missing.keys()
+            elif unclear := self._unclear():
+                self._fetch(unclear, EVER)
+            else:
+                break
 
     def _fetch(self, containers: Collection[str], period: Window) -> None:
         """Fetch what acted on containers over a period."""
@@ -128,13 +131,21 @@ class Holdings:
                     todo += [(further, wider) for further in self.stays(stay.container)]
         return needed
 
-    def _begun_before(self) -> set[str]:
-        """Containers in others whose acts are there only from within the stay on, they and the others: what ended it can have
-        happened before."""
-        since = {self.name(record): window.start for record, window in self._over.items()}
-        stays = [stay for content in self._packed.keys() & since.keys() for stay in self.stays(content)]
-        begun = [stay for stay in stays if stay.window.start < since.get(stay.container, NEVER) < stay.window.end]
-        return {record for stay in begun for name in (stay.content, stay.container) for record in self.ids(name)}
+    def _unclear(self) -> set[str]:
+        """Containers in others, and these, whose stays go on outside the period over which the acts of the outer one are there:
+        what ended them can have happened outside it, and where nothing did, what the inner one did of its own."""
+        over: dict[str, Window] = {}
+        for record, period in self._over.items():
+            name = self.name(record)
+            over[name] = _both(over.get(name, EVER), period)
+        found = set[str]()
+        for content in self._packed.keys() & over.keys():
+            for stay in self.stays(content):
+                here, whole = over.get(stay.container, EVER), _named(stay)
+                shared = _both(here, whole)
+                if shared.start <= shared.end and shared != whole:
+                    found |= self.ids(content) | self.ids(stay.container)
+        return found
 
     def gather_contents(self, containers: Collection[str]) -> None:
         """Fetch likewise everything that was ever in `containers`, however deep."""

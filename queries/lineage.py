@@ -115,8 +115,9 @@ def _both(found: list[Lineage]) -> Lineage:
     return whole
 
 
-def _order(relation: Relation) -> tuple[str, str, str, int]:
-    return relation.type, relation.source, relation.target, relation.start or NEVER
+def _order(relation: Relation) -> tuple[str, str, str, str, int, int, tuple[str, ...]]:
+    start, end = relation.start or NEVER, ALWAYS if relation.end is None else relation.end
+    return relation.type, relation.source, relation.target, relation.role or "", start, end, relation.stewards
 
 
 class _Walk:

@@ -9,7 +9,7 @@ from graph.store import Store
 from graph.view import view
 from queries.lineage import Lineage, Way, lineage
 from queries.recall import period
-from tests.networks import Network, land, rid
+from tests.networks import BASE, HOUR, Network, land, rid
 
 
 @pytest.fixture
@@ -150,3 +150,31 @@ def test_kinds_keep_records_of_these_kinds_and_the_relations_between_them(store:
     assert found.relations == []
     assert found.completeness.total == 2
     assert found.completeness.whole
+
+
+def test_stays_that_differ_in_who_tells_them_alone_are_in_order_of_that(store: Store) -> None:
+    """So that an answer asked for again is the same, letter by letter."""
+    net = Network()
+    stewards = [f"PARTY-{number}" for number in range(8)]
+    for number, steward in enumerate(stewards):
+        net.pack(f"in-{number}", None, "BOX", ["BAG"], steward=steward)
+    found = asked(store, net, "object/BAG", "both")
+    assert [relation.stewards for relation in found.relations if relation.type == "CONTAINED_IN"] == [(each,) for each in stewards]
+
+
+def test_what_acted_on_an_outer_container_is_told_though_it_was_emptied_after_the_object_had_left_the_inner_one(
+    store: Store,
+) -> None:
+    """The rack was handled by itself while it stood in the dewar: that ends its stay only where nothing else does."""
+    net = Network()
+    net.pack("rack-in", 0, "DEWAR", ["RACK"])
+    net.pack("in", 1, "RACK", ["VIAL"])
+    net.act("inspected", 2, "RACK")
+    net.act("warmed", 2.5, "DEWAR")
+    net.pack("out", 3, "RACK", ["VIAL"], out=True)
+    net.act("washed", 10, "DEWAR")
+    net.pack("emptied", 11, "DEWAR", [], out=True)
+    found = asked(store, net, "object/VIAL")
+    assert has(found, "event/inspected", "event/warmed", "event/washed") == [True, True, False]
+    ends = {relation.target: relation.end for relation in found.relations if relation.type == "CONTAINED_IN"}
+    assert ends[rid("object", "DEWAR")] == BASE + 11 * HOUR
