@@ -59,7 +59,7 @@ class ExcelRows(Rows):
         try:
             with zipfile.ZipFile(self.path) as archive:
                 sizes = {member.filename: member.file_size for member in archive.infolist()}
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             unreadable(self.path, "", error, "a workbook (.xlsx)")
         texts = sum(size for name, size in sizes.items() if "sharedStrings" in name or "styles" in name)
         for size, most, what in ((sum(sizes.values()), MOST_UNPACKED, "it"), (texts, MOST_TEXTS, "its texts")):
