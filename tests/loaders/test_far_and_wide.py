@@ -8,13 +8,15 @@ import pytest
 from openpyxl import Workbook
 
 from graph.errors import UnreadableSource
-from loaders import csv_bundle
+from loaders import csv_bundle, mapped
 from loaders.csv_rows import MOST_COLUMNS, Row
 from loaders.excel_rows import MOST_ROWS, ExcelRows
-from loaders.items import Context
+from loaders.items import Context, Item, Refused
 from loaders.mapped_rows import Delimited, named
 from loaders.mapping import Table
+from loaders.mapping_files import Placed
 
+FOUND = {"column": "note", "find": r"[\d.,+-]+$", "map": {"12": "donor"}}
 TABLE = Table.model_validate({"files": "*.csv", "makes": [{"kind": "person", "columns": {"id": "id"}}]})
 
 
@@ -70,6 +72,20 @@ def test_a_bundle_may_not_have_more_columns_that_are_ignored(tmp_path: Path) -> 
     path.write_text("id," + ",".join(f"_{number}" for number in range(MOST_COLUMNS)) + "\n")
     with pytest.raises(UnreadableSource, match="20,001 columns"):
         list(csv_bundle.read(path, Context("H")))
+
+
+def test_regular_expressions_look_at_no_more_of_a_cell_than_a_text_may_have(tmp_path: Path) -> None:
+    """What is plain to write may take time with the square of the length: here hours."""
+    path = tmp_path / "table.csv"
+    path.write_text(f"id,note\nP-1,{'1' * 900_000}x\nP-2,12\nP-3,{'1' * 3_000}x\n")
+    person = {"kind": "person", "where": {"column": "note", "matches": "^1"}, "columns": {"id": "id", "role": FOUND}}
+    table = Table.model_validate({"files": "*.csv", "makes": [person]})
+    long, short, none = mapped.read(path, Placed("m.yaml", "/tables/0", table), Context("H"))
+    assert isinstance(long, Refused)
+    assert [(problem.code, problem.field) for problem in long.problems] == [("TOO_LONG", "note")]
+    assert isinstance(short, Item)
+    assert isinstance(none, Refused)
+    assert "nothing in it fits" in none.problems[0].reason
 
 
 def test_columns_of_one_name_are_told_apart_however_many_there_are() -> None:
