@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test network reference damage study lint mutants bench bench-network bench-formats clean
+.PHONY: demo test network reference damage fuzz study lint mutants bench bench-network bench-formats clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,14 @@ reference: .venv/stamp
 
 damage: .venv/stamp
 	VEINTRACE_DAMAGED=2000 $(BIN)/python -m pytest -v tests/loaders/test_damage.py
+
+SECONDS ?= 600
+FORMATS ?= csv epcis epcis-xml archive mapping mapped-csv parquet excel
+
+# SECONDS=N is how long each of FORMATS is fuzzed
+fuzz: .venv/stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	failed=0; for format in $(FORMATS); do $(BIN)/python -m tests.fuzz.run $$format --seconds $(SECONDS) || failed=1; done; exit $$failed
 
 lint: .venv/stamp
 	$(BIN)/ruff check .

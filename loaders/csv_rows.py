@@ -6,6 +6,7 @@ What is wrong with one row refuses that row; what leaves open where the next row
 import csv
 import io
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn, Protocol
@@ -15,6 +16,8 @@ from loaders.items import Problem, Refused
 
 LONGEST_LINE = 2**20
 """Most characters of a line, and of a cell."""
+MOST_COLUMNS = 20_000
+"""Columns of a file; Excel has 16,384."""
 UNREAD = "_unread"
 """The quarantine's column for the text of a row whose cells are a guess; while it is not empty the row is refused."""
 
@@ -119,6 +122,9 @@ class Rows:
             header = []
         except csv.Error as error:
             self._unreadable("line 1", f"its header is not CSV: {error}", self._mended_header)
+        if len(header) > MOST_COLUMNS:
+            reason = f"it has {len(header):,} columns, and may have {MOST_COLUMNS:,}"
+            self._unreadable("line 1", reason, "take out the separators that nothing stands between")
         self._check_header(header)
         return header
 
@@ -133,10 +139,11 @@ class Rows:
         for separator, word in _SEPARATORS.items():
             if len(header) == 1 and separator in header[0]:
                 self._unreadable("line 1", f"its columns are separated by {word}", "save it with commas between the columns")
+        told = Counter(header)
         for name in header:
             if name != shown(name):
                 self._unreadable("line 1", f"the column {shown(name)!r} is not UTF-8", "save the file as UTF-8")
-            if header.count(name) > 1:
+            if told[name] > 1:
                 self._unreadable("line 1", f"the column {name!r} is there twice", repair)
             if not name.startswith("_") and name not in self._known:
                 self._unreadable("line 1", f"the column {name!r} is unknown", repair)

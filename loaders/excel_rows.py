@@ -19,6 +19,8 @@ MOST_UNPACKED = 2_000_000_000
 """Most bytes that a workbook may unpack to; a full sheet of a million rows has about half of that."""
 MOST_TEXTS = 200_000_000
 """Most bytes of the texts that a workbook's sheets share, which are held in memory."""
+MOST_ROWS = 1_048_576
+"""Rows that Excel itself can have on a sheet; a file may claim that one stands at any number, and all before it are blank."""
 _ERRORS = frozenset(("#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#GETTING_DATA", "#SPILL!", "#CALC!"))
 
 
@@ -59,7 +61,7 @@ class ExcelRows(Rows):
         try:
             with zipfile.ZipFile(self.path) as archive:
                 sizes = {member.filename: member.file_size for member in archive.infolist()}
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             unreadable(self.path, "", error, "a workbook (.xlsx)")
         texts = sum(size for name, size in sizes.items() if "sharedStrings" in name or "styles" in name)
         for size, most, what in ((sum(sizes.values()), MOST_UNPACKED, "it"), (texts, MOST_TEXTS, "its texts")):
@@ -86,12 +88,16 @@ class ExcelRows(Rows):
             except Exception as error:  # its many ways to fail are not declared
                 unreadable(self.path, f"sheet {name} row {number + 1}", error, "a sheet")
             number += 1
+            if number > MOST_ROWS:
+                self._unreadable(
+                    f"sheet {name}", f"it has a row beyond the last that Excel has ({MOST_ROWS:,})", "write the file again"
+                )
             self._share = min(1.0, number / rows)
             if number <= self._skip:
                 continue
             if not self.header:
                 self.header = self._header(name, [_text(value) for value in values])
-            else:
+            elif values:  # none of a row that the file does not have
                 yield from self._cells(f"sheet {name} row {number}", [_text(value) for value in values])
         if not self.header:
             self._header(name, [])

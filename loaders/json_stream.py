@@ -18,6 +18,9 @@ MOST_BYTES = 32 * 2**20
 """Bytes that one item may have, and all that stands around the items."""
 DEEPEST = 200
 """Levels of objects and lists in each other; real documents stay under 20."""
+LONGEST_NAME = 1_000
+"""Characters that the name of a member may have; URIs of real documents stay below 200."""
+_AWAY = "\0"  # a name that is no part of a place
 _MARK = b"\xef\xbb\xbf"
 _TOLD = 2**20
 _PLACED = 64 * 2**20
@@ -66,29 +69,42 @@ def _place(path: Path) -> tuple[str, str] | None:
 
 
 def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
-    builder, depth, inside, size = ijson.ObjectBuilder(), 0, 0, 0
-    for prefix, event, value in ijson.parse(stretch, use_float=True):
-        if depth == 0:
+    """The document without what stands at `places`. Where each event stands is reckoned here and no deeper than places are: ijson
+    would write down the whole path of each, which of a small file of brackets alone takes gigabytes."""
+    builder, opened, inside, size = ijson.ObjectBuilder(), list[str](), 0, 0
+    deepest, longest = max(place.count(".") for place in places) + 1, max(map(len, places))
+    for event, value in ijson.basic_parse(stretch, use_float=True):
+        if not opened:
             places = {"item"} & {*places} if event == "start_array" else {*places} - {"item"}
-        depth += (event in _BEGIN) - (event in _END)
-        if depth > DEEPEST:
+        if event in _END or event == "map_key":
+            opened.pop()
+        if len(opened) + (event in _BEGIN or event == "map_key") > DEEPEST:
             reason = f"objects and lists may lie {DEEPEST} deep in each other"
             raise UnreadableSource(stretch.name, f"byte {stretch.at:,} or before", reason, "write it flatter")
+        if event == "map_key" and len(value) > LONGEST_NAME:
+            reason = f"the name of a member may have {LONGEST_NAME:,} characters"
+            raise UnreadableSource(stretch.name, f"byte {stretch.at:,} or before", reason, "shorten it")
         if inside:
-            if event in _END and depth < inside:
+            if event in _END and len(opened) < inside:
                 inside = 0
                 stretch.passed()
-        elif prefix in places:
-            inside = depth if event in _BEGIN else 0
+        elif len(opened) <= deepest and (prefix := ".".join(opened)) in places and event not in ("map_key", *_END):
+            inside = len(opened) + 1 if event in _BEGIN else 0
             stretch.passed()
         else:
             size += len(value) if isinstance(value, str) else 8
-            if event == "map_key" and "." in value and any(place.startswith(f"{prefix}.{value}".lstrip(".")) for place in places):
-                raise UnreadableSource(stretch.name, "", f"a member is named {value!r}, as a place is", "rename it")
+            if event == "map_key" and "." in value and len(opened) <= deepest:
+                told = f"{prefix}.{value}".lstrip(".")
+                if any(place.startswith(told) for place in places):
+                    raise UnreadableSource(stretch.name, "", f"a member is named {value!r}, as a place is", "rename it")
             if size > MOST_BYTES:
                 reason = f"what stands around the events may have {MOST_BYTES:,} bytes"
                 raise UnreadableSource(stretch.name, "", reason, "split it into several documents")
             builder.event(event, value)
+        if event == "map_key":
+            opened.append(value if len(value) <= longest else _AWAY)
+        elif event in _BEGIN:
+            opened.append("item" if event == "start_array" else "")
     return getattr(builder, "value", None)
 
 

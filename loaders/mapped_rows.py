@@ -53,15 +53,15 @@ def quarantined(path: Path) -> bool:
 
 def named(header: Sequence[str]) -> list[str]:
     """A name for each column: one without is `column N`, a name's second column `Name (2)`."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    again: dict[str, int] = {}
     for number, told in enumerate(header, 1):
-        name = told.strip() or f"column {number}"
-        again = 2
+        first = name = told.strip() or f"column {number}"
         while name in found:
-            name = f"{told.strip() or f'column {number}'} ({again})"
-            again += 1
-        found.append(name)
-    return found
+            again[first] = again.get(first, 1) + 1
+            name = f"{first} ({again[first]})"
+        found[name] = None
+    return [*found]
 
 
 class _Numbered:

@@ -20,6 +20,8 @@ Take = Callable[[Cells], str]
 Read = Callable[[str], str]
 """From a text that is not empty to what the bundle would hold. Raises `Unfit`."""
 Fits = Callable[[Cells], bool]
+SEARCHED = 4_000
+"""Characters of a cell in which regular expressions look: over a million, a plain one may take hours."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,10 @@ def _found(pattern: str) -> Read:
 
     @lru_cache(maxsize=4096)
     def found(text: str) -> str:
+        if len(text) > SEARCHED:
+            raise Unfit(
+                "TOO_LONG", f"it has {len(text):,} characters, too many to find something in", "shorten it to 4,000 characters"
+            )
         match = search(text)
         if match is None:
             raise Unfit("INVALID_VALUE", f"nothing in it fits {pattern!r}", "correct it, or `find` in the mapping")
@@ -248,7 +254,7 @@ def _test(condition: Condition, scope: Scope) -> Fits:
         return lambda cells: (not take(cells)) is empty
     if condition.matches is not None:
         search = re.compile(condition.matches).search
-        return lambda cells: search(take(cells)) is not None
+        return lambda cells: search(take(cells)[:SEARCHED]) is not None
     wanted = condition.is_ is not None
     words = frozenset(condition.is_ or condition.not_ or ())
     return lambda cells: (take(cells) in words) is wanted

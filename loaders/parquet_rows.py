@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from loaders import parquet_trial
 from loaders.csv_rows import Row, Rows
 from loaders.items import Refused
 
@@ -24,13 +25,16 @@ class ParquetRows(Rows):
 
     def __iter__(self) -> Iterator[Row | Refused]:
         """Rows in order, blank ones left out. `header` is known before the first. Raises `UnreadableSource`."""
+        if fault := parquet_trial.fault(self.path):
+            self._unreadable("", f"it cannot be read as Parquet: {fault}", "write the file again")
         try:
             yield from self._slices()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            self._unreadable("", f"it cannot be read as Parquet: {str(error).splitlines()[0][:200]}", "write the file again")
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            self._unreadable("", f"it cannot be read as Parquet: {reason}", "write the file again")
 
     def _slices(self) -> Iterator[Row | Refused]:
-        source = pl.scan_parquet(self.path)
+        source = pl.scan_parquet(self.path, glob=False)
         schema = source.collect_schema()
         self.header = [name.strip() for name in schema]
         self._check_header(self.header)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from graph.errors import UnreadableSource, UsageError
 from graph.model import MODELS, RELATIONS
-from loaders import csv_bundle, mapped
+from loaders import csv_bundle, mapped, parquet_trial
 from loaders.items import Problem
 from loaders.mapping import EXCEL
 from loaders.mapping_files import Mappings, Placed
@@ -226,7 +226,7 @@ def _columns(path: Path, format_: str) -> Collection[str]:
         import polars as pl
 
         try:
-            return [name.strip() for name in pl.read_parquet_schema(path)]
+            return () if parquet_trial.fault(path) else [name.strip() for name in pl.read_parquet_schema(path)]
         except (pl.exceptions.PolarsError, OSError):
             return ()
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:

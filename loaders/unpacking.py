@@ -6,6 +6,7 @@ needed for it; memory is not.
 
 import codecs
 import gzip
+import lzma
 import shutil
 import zipfile
 import zlib
@@ -42,7 +43,16 @@ _WIDE = (
 )
 _PACKED = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 _SHEETS = ("xl/", "[Content_Types].xml")
-_DAMAGED = (EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError, ValueError)
+_DAMAGED = (
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zstandard.ZstdError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    NotImplementedError,
+    ValueError,
+)
 
 
 class Stream(Protocol):
@@ -185,7 +195,7 @@ def is_workbook(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
     return _SHEETS[1] in names and any(name.startswith(_SHEETS[0]) for name in names)
 
@@ -200,6 +210,11 @@ def _told(name: str) -> Iterator[None]:
     except _DAMAGED as error:
         reason = f"it cannot be unpacked: {error or 'it breaks off'}"
         raise UnreadableSource(name, "", reason, "send it again; check that it came whole") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # what damaged bzip2 raises
+        raise UnreadableSource(name, "", f"it cannot be unpacked: {error}", "send it again; check that it came whole") from None
     except RuntimeError as error:
         raise UnreadableSource(name, "", f"it cannot be unpacked: {error}", "pack it again without a password") from None
 

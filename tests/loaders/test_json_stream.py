@@ -177,3 +177,43 @@ def test_a_long_file_takes_little_memory_and_an_event_without_end_is_refused(
     found, kilobytes = subprocess.run(run, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True).stdout.split()
     assert found == told
     assert int(kilobytes) < 150_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 65_000,
+        '{"a":' * 13_000,
+        '{"epcisBody":{"eventList":[' + "[" * 65_000,
+        '{"' + "a" * 500_000 + '":{' + '"b":1,' * 10_000 + '"c":1}}',
+        '{"epcisBody":{"eventList":[{"' + "a" * 500_000 + '":{' + '"b":1,' * 10_000 + '"c":1}}]}}',
+    ],
+    ids=["lists", "objects", "within an event", "a long name", "a long name within an event"],
+)
+def test_a_short_file_takes_little_memory_however_deep_it_is_and_long_its_names(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    run = [sys.executable, "-c", MEASURE, path]
+    found, kilobytes = subprocess.run(run, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True).stdout.split()
+    assert found == "UnreadableSource"
+    assert int(kilobytes) < 150_000
+
+
+def places(draw: Any) -> Any:
+    """JSON of names that are those of places, or nearly."""
+    names = st.sampled_from(["", "epcisBody", "eventList", "queryResults", "resultsBody", "item", "a"])
+    return draw(
+        st.recursive(st.integers(0, 3), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4))
+    )
+
+
+@given(st.composite(places)())
+@settings(max_examples=300, deadline=None)
+def test_what_is_taken_out_is_what_the_second_reading_finds(path: Path, document: Any) -> None:
+    path.write_bytes(orjson.dumps(document))
+    around, items = streamed(path, *PLACES)
+
+    def count(told: Any) -> int:
+        return 1 + sum(map(count, told.values() if isinstance(told, dict) else told)) if isinstance(told, dict | list) else 1
+
+    listed = {place: found for place, found in items.items() if place or isinstance(document, list)}
+    assert count(document) == count(around) + sum(map(count, (each for found in listed.values() for each in found)))

@@ -9,6 +9,8 @@ import pytest
 
 from graph.sqlite_store import SqliteStore
 from graph.view import view
+from loaders.mapping import Table
+from loaders.mapping_files import Mappings, Placed
 from loaders.pipeline import LoadReport
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "first-journey"
@@ -101,3 +103,39 @@ def test_every_row_is_read_once_whatever_the_size(store: SqliteStore, landed: La
     path = tmp_path / "many.person.parquet"
     pl.DataFrame({"id": pl.Series([f"P-{number}" for number in range(rows)], dtype=pl.String)}).write_parquet(path)
     assert landed(store, path).totals.added == rows
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_damaged_file_is_refused_even_where_it_would_end_the_process_that_reads_it(
+    store: SqliteStore, landed: Landed, tmp_path: Path, mapped: bool
+) -> None:
+    """Some bytes make the library that reads Parquet panic, or ask for all the memory there is and abort."""
+    path = tmp_path / "damaged.person.parquet"
+    pl.DataFrame({"id": [f"P-{number}" for number in range(3)]}).write_parquet(path, compression="uncompressed", statistics=False)
+    sound = path.read_bytes()
+    said = Mappings()
+    if mapped:
+        person = {"kind": "person", "columns": {"id": "id"}}
+        said = Mappings((Placed("m.yaml", "/tables/0", Table.model_validate({"files": "*.parquet", "makes": [person]})),))
+    assert landed(store, path, mappings=said).totals.added == 3
+    for at, byte in ((4, 0xFF), (21, 0xFF), (46, 0x7F), (48, 0x7F), (59, 0xFF)):
+        path.write_bytes(sound[:at] + bytes([byte]) + sound[at + 1 :])
+        report = landed(store, path, mappings=said)
+        assert [refused["code"] for refused in report.refused] == ["UNREADABLE_SOURCE"], at
+        assert "cannot be read as Parquet" in report.refused[0]["reason"]
+    path.write_bytes(sound)
+    assert landed(store, path, mappings=said).totals.unchanged == 3
+
+
+def test_a_damaged_table_whose_name_tells_no_kind_is_refused_as_any_of_no_kind(
+    store: SqliteStore, landed: Landed, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    path = folder / "export.parquet"
+    pl.DataFrame({"id": ["P-0", "P-1", "P-2"]}).write_parquet(path, compression="uncompressed", statistics=False)
+    data = bytearray(path.read_bytes())
+    data[46] = 0x7F
+    path.write_bytes(data)
+    [refused] = landed(store, folder).refused
+    assert refused["code"] == "UNKNOWN_FORMAT"

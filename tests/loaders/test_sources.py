@@ -267,6 +267,26 @@ def test_an_archive_that_holds_nothing_is_no_load_that_went_well(store: SqliteSt
         assert "holds no file" in problem_of(report)[1]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_is_damaged_inside_is_refused_however_it_was_packed(
+    store: SqliteStore, tmp_path: Path, landed: Landed, method: int
+) -> None:
+    path = tmp_path / "sent.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("person.csv", PEOPLE)
+    sound, refused = path.read_bytes(), 0
+    for at in range(40, sound.index(b"PK\x01\x02"), 3):
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ 0xFF]) + sound[at + 1 :])
+        report = landed(store, path)
+        if report.refused:
+            assert report.totals.read == 1
+            assert "cannot be unpacked" in problem_of(report)[1]
+            refused += 1
+        else:  # a byte that nothing depends on
+            assert report.totals.read == 2, at
+    assert refused
+
+
 def test_an_encrypted_archive_is_refused_as_one(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
     path = zipped(tmp_path / "sent.zip", {"person.csv": PEOPLE.encode()})
     data = bytearray(path.read_bytes())
