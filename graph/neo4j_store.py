@@ -256,6 +256,9 @@ class Neo4jStore:
         told.difference_update(asked)
         return Around([*edges], Told(told, [state for _, state in sorted(states.items()) if state.record in told]))
 
+    def emptied(self, ids: Collection[str], scope: Scope) -> Around:
+        return self.around(ids, scope)
+
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
         persons = {root for root in roots if class_of(root) == "person"}

@@ -125,6 +125,9 @@ class SnapshotStore:
         codes = {code for type_ in types for code in CODES[type_]}
         return self._edges(self._beside(self._snapshot.numbers(ids), direction, codes, scope))
 
+    def emptied(self, ids: Collection[str], scope: Scope) -> Around:
+        return walk.around(self, ids, scope) if self._here(scope) else self._store.emptied(ids, scope)
+
     def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
         return walk.around(self, ids, scope) if self._here(scope) else self._store.around(ids, scope, period)
 

@@ -33,6 +33,19 @@ def around(edge: str, state: str, over_period: bool) -> str:
 
 
 @lru_cache(maxsize=64)
+def emptied(edge: str, state: str) -> str:
+    """What acted on the containers of a JSON array (?1) and named nothing inside; conditions as of `around`."""
+    named = edge.replace("edge.", "inside.")
+    return (
+        "WITH asked (nid) AS MATERIALIZED (SELECT node.nid FROM json_each(?1) AS given JOIN node ON node.id = given.value),"
+        f" act AS MATERIALIZED (SELECT {_EDGE} FROM asked JOIN edge ON edge.src = asked.nid AND edge.type = 9 AND {edge}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM edge AS inside WHERE inside.dst = edge.dst AND inside.type = 8 AND {named})),"
+        " told (nid) AS (SELECT DISTINCT dst FROM act)"
+        f" SELECT *, {_NULLS} FROM act UNION ALL {_states_of('told', state)} UNION ALL {_names_of('SELECT nid FROM asked')}"
+    )
+
+
+@lru_cache(maxsize=64)
 def reach(direction: Direction, edge: str, state: str) -> str:
     """The walk from a JSON array of ids (?1), of at most ?2 ids, with what acted on what it meets; conditions as of `around`."""
     near, far = SIDES[direction]

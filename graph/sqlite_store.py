@@ -342,6 +342,10 @@ class SqliteStore:
         statement = sqlite_reach.around(self._visible(scope, "edge"), self._visible(scope, "state"), period is not None)
         return Around(*self._met(self._rows(scope, statement, [array(ids), *(period or ())]), scope.deadline))
 
+    def emptied(self, ids: Collection[str], scope: Scope) -> Around:
+        statement = sqlite_reach.emptied(self._visible(scope, "edge"), self._visible(scope, "state"))
+        return Around(*self._met(self._rows(scope, statement, [array(ids)]), scope.deadline))
+
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         roots, joins, first = set(ids), set[Edge](), list[Edge]()
         persons = {root for root in roots if class_of(root) == "person"}

@@ -260,6 +260,9 @@ class Store(Protocol):
         With a `period` (UTC microseconds, ends included) what acted on one of `ids` in another role than content may be
         left out where it cannot have happened in it, by anybody's word at any commit."""
 
+    def emptied(self, ids: Collection[str], scope: Scope) -> Around:
+        """What acted on containers and named nothing that was inside, at any time; there may be more of what acted on them."""
+
     def reach(self, ids: Collection[str], direction: Direction, scope: Scope, limit: int) -> Reached:
         """The walk of `graph.walk.reach`, which is its definition; at most `limit` ids."""
 

@@ -169,6 +169,10 @@ class View:
         """What acted on objects and containers, and what else took part; see `Store.around`."""
         return self._store.around(ids, self._scope, period)
 
+    def emptied(self, ids: Collection[str]) -> Around:
+        """What acted on containers and named nothing that was inside; see `Store.emptied`."""
+        return self._store.emptied(ids, self._scope)
+
     def fetch(self, ids: Collection[str], told: Told = NOTHING) -> tuple[dict[str, frozenset[str]], dict[str, Record]]:
         """`(joins, records)` of any ids: what `joined` and `records` give, with fewer reads where little is joined.
 

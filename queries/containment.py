@@ -58,6 +58,7 @@ class Holdings:
         self._asked: set[str] = set()
         self._sided: set[str] = set()
         self._over: dict[str, Window] = {}
+        self._emptied: set[str] = set()
         self._acts: dict[str, dict[str, None]] = {}
         self._boxes: set[str] = set()
         self._packed: dict[str, set[str]] = {}
@@ -94,8 +95,12 @@ class Holdings:
             if missing := self._missing():
                 self._fetch(missing, EVER if missing.keys() & fetched else _around(missing.values()))
                 fetched |= missing.keys()
-            elif unclear := self._unclear():
-                self._fetch(unclear, EVER)
+            elif unknown := self._perhaps_emptied():
+                self._meet(self._view.emptied(unknown))
+                self._index()
+                self._emptied |= unknown
+            elif unseen := self._own_unseen():
+                self._fetch(unseen, EVER)
             else:
                 break
 
@@ -131,21 +136,40 @@ class Holdings:
                     todo += [(further, wider) for further in self.stays(stay.container)]
         return needed
 
-    def _unclear(self) -> set[str]:
-        """Containers in others, and these, whose stays go on outside the period over which the acts of the outer one are there:
-        what ended them can have happened outside it, and where nothing did, what the inner one did of its own."""
+    def _perhaps_emptied(self) -> set[str]:
+        """Containers that others were in for longer than their acts are there: what ended that can be an unpacking outside, which
+        named nothing."""
+        return {
+            record
+            for stay, here in self._shared_stays()
+            if _both(here, _named(stay)) != _named(stay)
+            for record in self.ids(stay.container) - self._emptied - self._asked
+        }
+
+    def _own_unseen(self) -> set[str]:
+        """Containers in others of which it is not seen whether something of their own ended that: their acts are there over a part
+        of the stay only."""
+        over = {self.name(record): window for record, window in self._over.items()}
+        return {
+            record
+            for stay, _ in self._shared_stays()
+            if not (stay.opened_by and stay.closed_by) and _both(over[stay.content], stay.window) != stay.window
+            for record in self.ids(stay.content) - self._asked
+            if self._over.get(record) != EVER
+        }
+
+    def _shared_stays(self) -> Iterator[tuple[Stay, Window]]:
+        """The stays of containers in others that concern the time that is asked about, each with the period over which the acts of
+        the outer one are there."""
         over: dict[str, Window] = {}
         for record, period in self._over.items():
             name = self.name(record)
             over[name] = _both(over.get(name, EVER), period)
-        found = set[str]()
         for content in self._packed.keys() & over.keys():
             for stay in self.stays(content):
-                here, whole = over.get(stay.container, EVER), _named(stay)
-                shared = _both(here, whole)
-                if shared.start <= shared.end and shared != whole:
-                    found |= self.ids(content) | self.ids(stay.container)
-        return found
+                here, inner = over.get(stay.container, EVER), over[content]
+                if not _is_empty(_both(here, _named(stay))) and not _is_empty(_both(inner, _named(stay))):
+                    yield stay, here
 
     def gather_contents(self, containers: Collection[str]) -> None:
         """Fetch likewise everything that was ever in `containers`, however deep."""
@@ -364,6 +388,10 @@ def _around(windows: Iterable[Window]) -> Window:
 def _both(one: Window, other: Window) -> Window:
     """What two windows share; it ends before it begins where that is nothing."""
     return Window(max(one.start, other.start), min(one.end, other.end))
+
+
+def _is_empty(window: Window) -> bool:
+    return window.end < window.start
 
 
 def _named(stay: Stay) -> Window:
