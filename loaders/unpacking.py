@@ -34,7 +34,7 @@ _ZST_BLOCK = 2**11
 """Few enough bytes for what they unpack to, at worst, to fit into memory."""
 _WINDOW = 2**27
 """Most memory (bytes) that unpacking .zst may take: what its own tool allows unless told."""
-_LONGEST_NAME = 120
+_LONGEST_NAME = 240  # bytes; file systems take 255
 _WIDE = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -103,7 +103,7 @@ class Unpacker:
                 yield from self._pieces(inner, shown, depth + 1)
         else:
             plain = path.stem if path.suffix.lower() in (".gz", ".zst") else path.name
-            target = self._folder() / plain
+            target = self._folder() / _short(plain)
             with path.open("rb") as file:
                 self._copy(gzip.GzipFile(fileobj=file) if kind == "gz" else _Zst(file), target, name, path.stat().st_size)
             yield from self._pieces(target, name, depth + 1)
@@ -112,7 +112,7 @@ class Unpacker:
         """The files of an archive, each in a folder with those that lay in one folder; hidden ones left out."""
         folders: dict[str, Path] = {}
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/") and not _is_hidden(entry.filename)]
             entries = [entry for entry in entries if self._wanted(Path(entry.filename.replace("\\", "/")))]
             if not entries:
                 raise UnreadableSource(name, "", "it holds no file whose name promises something that can be loaded", "look inside")
@@ -252,4 +252,6 @@ def _is_hidden(name: str) -> bool:
 
 def _short(name: str) -> str:
     """A name that any file system takes; what tells the kind is at its end."""
-    return "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in name)[-_LONGEST_NAME:] or "file"
+    plain = "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in name)
+    short = plain.encode("utf-8", "replace")[-_LONGEST_NAME:].decode("utf-8", "ignore")
+    return short if short.strip(".") else "file"

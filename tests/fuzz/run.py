@@ -35,7 +35,13 @@ def fuzzed(name: str, seconds: int, also: Path | None, folder: Path) -> tuple[di
         if left <= 0:
             break
         command = [sys.executable, "-c", _CHILD, name, str(folder), str(also or "")]
-        limits = [f"-max_total_time={left}", f"-timeout={_STOPPED}", f"-rss_limit_mb={_MOST_MB}", f"-seed={attempt + 1}"]
+        limits = [
+            f"-max_total_time={left}",
+            f"-timeout={_STOPPED}",
+            f"-report_slow_units={_STOPPED}",
+            f"-rss_limit_mb={_MOST_MB}",
+            f"-seed={attempt + 1}",
+        ]
         with (folder / "log").open("wb") as log:
             ended = subprocess.run([*command, *limits], stdout=log, stderr=log, check=False)
         told = (folder / "log").read_text(errors="replace")
@@ -82,9 +88,11 @@ def main() -> int:
         print(f"  memory (MB) at quarters: {' '.join(map(str, memory))}{': it grows' if grows else ''}", flush=True)
         found = Findings(folder / "findings")
         for path in sorted((folder / "artifacts").glob("*")):
-            wrong.append(f"{path.name} ended the process; it is kept")
-            (CORPUS / target.name).mkdir(parents=True, exist_ok=True)
-            (CORPUS / target.name / path.name.replace("-", "_", 1)).write_bytes(path.read_bytes())
+            data = path.read_bytes()
+            wrong.append(f"{path.name} ended the process: {data[:200]!r}")
+            if asked.also is None:
+                (CORPUS / target.name).mkdir(parents=True, exist_ok=True)
+                (CORPUS / target.name / f"ended-{found.name_of(data)}").write_bytes(data)
         for told, data in found.all():
             least = smaller(target, data, folder / "work")
             kept = CORPUS / target.name / f"found-{found.name_of(least)}"

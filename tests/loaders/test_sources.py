@@ -3,6 +3,7 @@
 import gzip
 import io
 import random
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -232,12 +233,20 @@ def test_archives_without_end_are_refused(
 
 
 def test_names_in_an_archive_lead_nowhere(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
-    names = ["../../out.person.csv", "/abs/person.csv", "a\\person.csv", "b/person.csv", f"c/{'n' * 300}.person.csv"]
+    names = [
+        "../../out.person.csv",
+        "/abs/person.csv",
+        "a\\person.csv",
+        "b/person.csv",
+        f"c/{'n' * 300}.person.csv",
+        f"{'長' * 120}.person.csv",
+        "d/..",
+    ]
     files = {name: f"id,role\nP-{number},donor\n".encode() for number, name in enumerate(names)}
     hidden = {"__MACOSX/person.csv": b"\0", ".hidden/person.csv": b"id\nX\n", "b/.person.csv": b"id\nX\n", "empty/": b""}
     before = set(tmp_path.rglob("*"))
     path = zipped(tmp_path / "sent.zip", {**files, **hidden})
-    assert landed(store, path).totals.added == 5
+    assert landed(store, path).totals.added == 7
     assert set(tmp_path.rglob("*")) - before == {path}
 
 
@@ -285,6 +294,24 @@ def test_an_archive_that_is_damaged_inside_is_refused_however_it_was_packed(
         else:  # a byte that nothing depends on
             assert report.totals.read == 2, at
     assert refused
+
+
+def test_a_file_without_a_name_in_an_archive_is_read_by_its_content(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
+    path = tmp_path / "sent.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("x"), PEOPLE)
+        archive.writestr(zipfile.ZipInfo("y"), EVENT)
+    data = bytearray(path.read_bytes())
+    for name in (b"x", b"y"):
+        for mark, size, at in ((b"PK\x03\x04", 26, 30), (b"PK\x01\x02", 28, 46)):
+            start = next(
+                found.start() for found in re.finditer(re.escape(mark), data) if data[found.start() + at :].startswith(name)
+            )
+            data[start + size] = 0
+            data[start + size + 2] = 1  # its letter is an extra field now
+    path.write_bytes(data)
+    report = landed(store, path)
+    assert report.totals.added == 3
 
 
 def test_an_encrypted_archive_is_refused_as_one(store: SqliteStore, tmp_path: Path, landed: Landed) -> None:
