@@ -49,6 +49,8 @@ _HEADERS = {
 }
 _log = logging.getLogger("veintrace")
 T = TypeVar("T")
+Answer = tuple[int, dict[str, Any]]
+"""Status and JSON."""
 
 
 def make_app(store: Store, viewer: str | None, cache: Path | None = None) -> Starlette:
@@ -138,24 +140,11 @@ class _Door:
         """One GraphQL request; a browser that asks for a page gets the query page."""
         if http.method == "GET" and "text/html" in http.headers.get("accept", ""):
             return await self.page(http)
-        request_id, begun = _new_id(), monotonic()
-        try:
-            self._permit(http)
-            status, body = await self._execute(http, await _asked(http), request_id)
-        except TraceError as error:
-            status, body = error.http_status, {"errors": [_told(error)]}
-        except Exception as error:
-            status, body = 500, {"errors": [_unforeseen(error, request_id)]}
-        codes = [error["extensions"]["code"] for error in body.get("errors", [])]
-        line = {
-            "event": "graphql",
-            "request": request_id,
-            "status": status,
-            "errors": codes,
-            "ms": round((monotonic() - begun) * 1000),
-        }
-        _log.info(orjson.dumps(line).decode())
-        return _answer(body, status, request_id)
+        return await self._answered(http, "graphql", self._graphql)
+
+    async def _graphql(self, http: HttpRequest, request_id: str) -> Answer:
+        self._permit(http)
+        return await self._execute(http, await _asked(http), request_id)
 
     def _permit(self, http: HttpRequest) -> None:
         """Without a viewer, answer only what was addressed to this machine by a name of loopback: a page of another site
@@ -188,25 +177,34 @@ class _Door:
         """What a load refused, as files to be mended and sent again."""
         return await self._answered(http, "refused", self._refused)
 
-    async def _answered(self, http: HttpRequest, event: str, answer: Callable[[HttpRequest], Awaitable[Response]]) -> Response:
-        """An answer, or the error in JSON; logged in one line."""
+    async def _answered(
+        self, http: HttpRequest, event: str, answer: Callable[[HttpRequest, str], Awaitable[Answer | Response]]
+    ) -> Response:
+        """An answer (a file as it is, else in JSON), or the error in JSON; logged in one line."""
         request_id, begun = _new_id(), monotonic()
         try:
-            response = await answer(http)
+            told = await answer(http, request_id)
         except TraceError as error:
-            response = _answer({"errors": [_told(error)]}, error.http_status, request_id)
+            told = error.http_status, {"errors": [_told(error)]}
         except Exception as error:
-            response = _answer({"errors": [_unforeseen(error, request_id)]}, 500, request_id)
+            told = 500, {"errors": [_unforeseen(error, request_id)]}
+        codes = [] if isinstance(told, Response) else [error["extensions"]["code"] for error in told[1].get("errors", [])]
+        response = told if isinstance(told, Response) else _answer(told[1], told[0], request_id)
         response.headers["x-request-id"] = request_id
-        took = round((monotonic() - begun) * 1000)
-        _log.info(orjson.dumps({"event": event, "request": request_id, "status": response.status_code, "ms": took}).decode())
+        line = {
+            "event": event,
+            "request": request_id,
+            "status": response.status_code,
+            "errors": codes,
+            "ms": round((monotonic() - begun) * 1000),
+        }
+        _log.info(orjson.dumps(line).decode())
         return response
 
-    async def _load(self, http: HttpRequest) -> Response:
+    async def _load(self, http: HttpRequest, _: str) -> Answer:
         steward, asked = self._uploads.steward(http.headers.get("authorization")), http.query_params
         dry_run = _dry_run(asked)
-        folder = self._uploads.folder()
-        try:
+        with self._uploads.receiving() as folder:
             await _received(http, folder / file_name(asked.get("name")))
             upload = Upload(
                 steward,
@@ -217,19 +215,12 @@ class _Door:
                 dry_run,
             )
             landed = self._uploads.land(upload)
-        except BaseException:
-            self._uploads.forget(folder)
-            raise
-        return _answer(await asyncio.shield(asyncio.wrap_future(landed)), 200, _new_id())
+        return 200, await asyncio.shield(asyncio.wrap_future(landed))
 
-    async def _refused(self, http: HttpRequest) -> Response:
+    async def _refused(self, http: HttpRequest, _: str) -> Response:
         steward = self._uploads.steward(http.headers.get("authorization"))
-        folder = self._uploads.folder()
-        try:
+        with self._uploads.receiving() as folder:
             path = await asyncio.to_thread(self._uploads.refused, steward, http.path_params["load_id"], folder)
-        except BaseException:
-            self._uploads.forget(folder)
-            raise
         done = BackgroundTask(self._uploads.forget, folder)
         return FileResponse(path, headers=_HEADERS, media_type="application/zip", filename=path.name, background=done)
 

@@ -67,13 +67,9 @@ class Mutation:
         request: Request = info.context
         uploads = request.uploads
         steward = uploads.steward(request.authorization)
-        folder = uploads.folder()
-        try:
+        with uploads.receiving() as folder:
             written(folder, [(file.name, file.content) for file in files])
             landed = uploads.land(Upload(steward, folder, idempotency_key, dry_run=dry_run))
-        except BaseException:
-            uploads.forget(folder)
-            raise
         try:
             told = landed.result(request.end.remaining())
         except NotYet:

@@ -10,9 +10,9 @@ import hmac
 import os
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from shutil import rmtree
@@ -120,6 +120,16 @@ class Uploads:
     def folder(self) -> Path:
         """A new folder for what is sent; `land` takes care of it, else whoever asked for it must `forget` it."""
         return Path(mkdtemp(prefix="veintrace-upload-"))
+
+    @contextmanager
+    def receiving(self) -> Iterator[Path]:
+        """A new folder, which is removed where what is sent is not taken."""
+        folder = self.folder()
+        try:
+            yield folder
+        except BaseException:
+            self.forget(folder)
+            raise
 
     def forget(self, folder: Path) -> None:
         """Remove a folder and what was sent."""
