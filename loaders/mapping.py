@@ -4,7 +4,6 @@ One model for the YAML, its JSON Schema (`api/schemas/mapping.json`) and the che
 makes is told in the words of the bundle (`csv_bundle.columns_of`), so mapped rows pass through the same rules as the bundle's.
 """
 
-import codecs
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from graph.model import MODELS, RELATIONS
+from loaders.unpacking import is_encoding
 
 EXCEL = (".xlsx", ".xlsm")
 """How names of workbooks end."""
@@ -44,12 +44,9 @@ def _zone(text: str) -> str:
 
 
 def _encoding(text: str) -> str:
-    try:
-        if codecs.lookup(text)._is_text_encoding:
-            return text
-    except LookupError:
-        pass
-    raise ValueError(f"the encoding {text!r} is unknown: use one such as utf-8, cp1252, latin-1 or utf-16")
+    if not is_encoding(text):
+        raise ValueError(f"the encoding {text!r} is unknown: use one such as utf-8, cp1252, latin-1 or utf-16")
+    return text
 
 
 def _form(text: str) -> str:

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from loaders import csv_bundle, mapped, parquet_trial
 from loaders.items import Problem
 from loaders.mapping import EXCEL
 from loaders.mapping_files import Mappings, Placed
-from loaders.unpacking import Piece, Unpacker, beginning
+from loaders.unpacking import Piece, Unpacker, beginning, is_encoding
 
 STANDARD_INPUT = Path("-")
 
@@ -33,7 +33,6 @@ _MARK = b"\xef\xbb\xbf"
 _NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
 NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give JSON or XML of EPCIS, or a --mapping"
 """How to name a file that can be loaded."""
-_HOLDS_NOTHING = Problem("", "", UnreadableSource.code, "it is an archive that holds no file", "look at what made it")
 
 
 class Source(NamedTuple):
@@ -83,14 +82,13 @@ def found(
     told = Found()
 
     def wanted(path: Path) -> bool:
-        if not _promises(path, mappings) and path.suffix.lower() in _TABULAR:
+        promises = _promises(path, mappings)
+        if not promises and path.suffix.lower() in _TABULAR:
             told.notes.append(f"{path.suffix.lower()} left out: say with --mapping, or load the file by its name")
-        return _promises(path, mappings)
+        return promises
 
-    for file in (file for path in paths if path.is_dir() for file in path.rglob("*")):
-        wanted(file)
     unpacker = Unpacker(scratch, encoding, wanted)
-    for path in files_of(paths, apart, mappings):
+    for path in files_of(paths, apart, wanted):
         name = str(path.relative_to(within) if within else path)
         try:
             if path == STANDARD_INPUT:
@@ -102,8 +100,6 @@ def found(
             continue
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
-        if not pieces:
-            told.refused.append((name, _HOLDS_NOTHING))
         for piece in sorted(pieces, key=_in_order):
             problem = _take(told, piece, format_, mappings)
             if problem and path in paths and piece.name == name:
@@ -122,16 +118,13 @@ def check_asked(format_: str | None, encoding: str | None) -> None:
     """Raises `UsageError` for a format or an encoding (of texts) that is none."""
     if format_ is not None and format_ not in SUFFIX:
         raise UsageError(f"{format_!r} is no format; give auto, {', '.join(SUFFIX)}", format=format_)
-    try:
-        "x".encode(encoding or "utf-8")
-    except (LookupError, UnicodeError):
-        raise UsageError(f"{encoding!r} is no encoding that is known; try cp1252 or latin-1", encoding=encoding) from None
+    if encoding is not None and not is_encoding(encoding):
+        raise UsageError(f"{encoding!r} is no encoding that is known; try cp1252 or latin-1", encoding=encoding)
 
 
-def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mappings = _NO_MAPPINGS) -> list[Path]:
-    """The files among `paths` and, for folders, those below them whose names promise something that can be loaded.
-
-    With mappings, workbooks do, and what these match.
+def files_of(paths: Sequence[Path], apart: Path | None = None, wanted: Callable[[Path], bool] | None = None) -> list[Path]:
+    """The files among `paths` and, for folders, those below them that are `wanted`: whose names promise something that can be
+    loaded, where nothing else is said.
 
     What lies below `apart` (the quarantine) is left out, unless a path leads into it. Raises `UsageError` for a path
     that is missing or holds no such file."""
@@ -139,25 +132,24 @@ def files_of(paths: Sequence[Path], apart: Path | None = None, mappings: Mapping
     for path in paths:
         if path != STANDARD_INPUT and not path.exists():
             raise UsageError(f"{path} does not exist; check the spelling", path=str(path))
-        below = _below(path, apart, mappings) if path.is_dir() else [path]
+        below = _below(path, apart, wanted or _promises) if path.is_dir() else [path]
         if not below:
             raise UsageError(f"{path} holds no file that can be loaded; {NAME_IT}", path=str(path))
         files += below
     return files
 
 
-def _below(folder: Path, apart: Path | None, mappings: Mappings) -> list[Path]:
-    """The files below a folder that promise something, one folder after the other, in order; hidden ones left out."""
-    files = [path for path in folder.rglob("*") if path.is_file() and _promises(path, mappings)]
+def _below(folder: Path, apart: Path | None, wanted: Callable[[Path], bool]) -> list[Path]:
+    """The files below a folder that are wanted, one folder after the other, in order; hidden ones left out."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    files.sort(key=_in_order)
     root = apart.resolve() if apart else None
-    if root is None or folder.resolve().is_relative_to(root):
-        return files
-    return [path for path in files if not path.resolve().is_relative_to(root)]
+    if root is not None and not folder.resolve().is_relative_to(root):
+        files = [path for path in files if not path.resolve().is_relative_to(root)]
+    return sorted(filter(wanted, files), key=_in_order)
 
 
-def _promises(path: Path, mappings: Mappings) -> bool:
+def _promises(path: Path, mappings: Mappings = _NO_MAPPINGS) -> bool:
     """Whether the name of a file in a folder or archive promises something that can be loaded."""
     ends = (*_SUFFIXES, *_PACKED, *(EXCEL if mappings.tables else ()))
     return path.suffix.lower() in ends or bool(mappings.of(path) or mappings.leave_out(path))

@@ -177,6 +177,15 @@ class Unpacker:
         return folder
 
 
+def is_encoding(name: str) -> bool:
+    """Whether texts can be in an encoding of this name."""
+    try:
+        "x".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
 def beginning(path: Path) -> bytes:
     """The first bytes of a file."""
     with path.open("rb") as file:
