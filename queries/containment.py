@@ -141,7 +141,7 @@ class Holdings:
         named nothing."""
         return {
             record
-            for stay, here in self._shared_stays()
+            for stay, here, _ in self._shared_stays()
             if _both(here, _named(stay)) != _named(stay)
             for record in self.ids(stay.container) - self._emptied - self._asked
         }
@@ -149,18 +149,17 @@ class Holdings:
     def _own_unseen(self) -> set[str]:
         """Containers in others of which it is not seen whether something of their own ended that: their acts are there over a part
         of the stay only."""
-        over = {self.name(record): window for record, window in self._over.items()}
         return {
             record
-            for stay, _ in self._shared_stays()
-            if not (stay.opened_by and stay.closed_by) and _both(over[stay.content], stay.window) != stay.window
+            for stay, _, inner in self._shared_stays()
+            if not (stay.opened_by and stay.closed_by) and _both(inner, stay.window) != stay.window
             for record in self.ids(stay.content) - self._asked
             if self._over.get(record) != EVER
         }
 
-    def _shared_stays(self) -> Iterator[tuple[Stay, Window]]:
-        """The stays of containers in others that concern the time that is asked about, each with the period over which the acts of
-        the outer one are there."""
+    def _shared_stays(self) -> Iterator[tuple[Stay, Window, Window]]:
+        """The stays of containers in others that concern the time that is asked about, each with the periods over which the acts of
+        the outer and of the inner one are there."""
         over: dict[str, Window] = {}
         for record, period in self._over.items():
             name = self.name(record)
@@ -169,7 +168,7 @@ class Holdings:
             for stay in self.stays(content):
                 here, inner = over.get(stay.container, EVER), over[content]
                 if not _is_empty(_both(here, _named(stay))) and not _is_empty(_both(inner, _named(stay))):
-                    yield stay, here
+                    yield stay, here, inner
 
     def gather_contents(self, containers: Collection[str]) -> None:
         """Fetch likewise everything that was ever in `containers`, however deep."""
