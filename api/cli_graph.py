@@ -67,6 +67,7 @@ def load(
         batch_size=batch,
         quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
         ignore=frozenset(ignore_field or ()),
+        secret=settings.pseudonym_key(),
         mappings=read_files(mapping or ()),
         format=None if format_ == "auto" else format_,
         encoding=encoding,

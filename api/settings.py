@@ -17,7 +17,8 @@ from graph.store import Deadline, Store
 from graph.view import View, view
 
 DEFAULT_GRAPH = "sqlite:///veintrace.db"
-_SECRETS = ("NEO4J_PASSWORD", "VEINTRACE_LOAD_TOKENS")
+_SECRETS = ("NEO4J_PASSWORD", "VEINTRACE_LOAD_TOKENS", "VEINTRACE_PSEUDONYM_KEY")
+_SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ SETTINGS = (
     Setting("VEINTRACE_CACHE", "", "Folder for snapshots of graphs (default: beside the graph, FILE.snapshots)."),
     Setting("VEINTRACE_QUARANTINE", "veintrace-quarantine", "Folder for what a load refuses."),
     Setting("VEINTRACE_LOAD_TOKENS", "", "Who may load through the service: ORG=TOKEN, separated by commas."),
+    Setting("VEINTRACE_PSEUDONYM_KEY", "", "Secret that keys the hashes of record numbers in FHIR; without it none is kept."),
     Setting("NEO4J_USER", "", "User for Neo4j."),
     Setting("NEO4J_PASSWORD", "", "Password for Neo4j."),
     Setting("NEO4J_DATABASE", "neo4j", "Database of Neo4j."),
@@ -52,6 +54,15 @@ def value(variable: str) -> str:
 def author() -> str:
     """Who loads."""
     return value("VEINTRACE_AUTHOR") or getpass.getuser()
+
+
+def pseudonym_key() -> bytes | None:
+    """The secret that keys the hashes of numbers that persons are known by; None where there is none. Raises `UsageError`."""
+    text = value("VEINTRACE_PSEUDONYM_KEY")
+    if text and len(text) < _SHORTEST_KEY:
+        reason = f"VEINTRACE_PSEUDONYM_KEY is too short to keep a secret; give at least {_SHORTEST_KEY} characters"
+        raise UsageError(reason, variable="VEINTRACE_PSEUDONYM_KEY")
+    return text.encode() or None
 
 
 def timeout() -> float:

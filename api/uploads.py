@@ -175,6 +175,7 @@ class Uploads:
             forced=True,
             author=upload.steward,
             quarantine=self._quarantine,
+            secret=settings.pseudonym_key(),
             format=upload.format,
             encoding=upload.encoding,
             within=upload.folder,

@@ -39,6 +39,16 @@ class XmlEvent(NamedTuple):
     vocabulary: str | None = None
 
 
+class FhirEntry(NamedTuple):
+    """A resource of FHIR that was refused, without what may name a person, and its URL in the bundle.
+
+    `line`: it was one of NDJSON."""
+
+    resource: dict[str, Any]
+    full_url: str | None
+    line: bool
+
+
 class MasterElement(NamedTuple):
     """An element of master data that was refused, and the type of its vocabulary."""
 
@@ -60,12 +70,14 @@ class Context:
     """What a format module must know of the load: who speaks where the data does not say (`forced`: even where it does).
 
     `zone_of` gives the IANA zone of a steward's organisation; `ignore` names event fields that take no part in hashes;
-    `reached` is told now and then how many bytes of the file have been read."""
+    `secret` keys the hashes of numbers that persons are known by, of which without it none is kept; `reached` is told
+    now and then how many bytes of the file have been read."""
 
     steward: str
     forced: bool = False
     zone_of: Callable[[str], str | None] = lambda steward: None
     ignore: frozenset[str] = frozenset()
+    secret: bytes | None = field(default=None, repr=False)
     reached: Callable[[int], None] = lambda position: None
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import getpass
+import hashlib
 import tempfile
 import threading
 from collections import deque
@@ -40,7 +41,7 @@ _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 class Options:
     """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`). `format` is one of
     `FORMATS`, where it is not found by content; `encoding` is that of CSV files, where it is not UTF-8. Files below
-    `within` are named from there on.
+    `within` are named from there on. With `secret` numbers that persons are known by are kept as keyed hashes.
 
     `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache.
     `mappings` say how to read files of any other shape than the bundle's."""
@@ -51,6 +52,7 @@ class Options:
     batch_size: int = 10_000
     quarantine: Path = Path("veintrace-quarantine")
     ignore: frozenset[str] = frozenset()
+    secret: bytes | None = field(default=None, repr=False)
     format: str | None = None
     encoding: str | None = None
     within: Path | None = None
@@ -151,6 +153,7 @@ class _Load:
         """The same for the same files loaded in the same way, whatever their names and order."""
         way = [steward, str(self.options.forced), *sorted(self.options.ignore)]
         way += [self.options.format or "", self.options.encoding or "", *sorted(self.options.mappings.hashes.values())]
+        way += [hashlib.sha256(self.options.secret).hexdigest()] if self.options.secret else []
         hashes = sorted(source.sha256 for source in self.found.sources)
         return chain_hash(part.encode() for part in ["\n".join(way), *hashes])[:32]
 
@@ -213,7 +216,9 @@ class _Load:
         for name, problem in self.found.refused:
             report = self.report.begin(name, "", "")
             self.report.refuse(report, Refused("", (problem,)))
-        context = Context(self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self._reached)
+        context = Context(
+            self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self.options.secret, self._reached
+        )
         groups = abreast.groups(self.found.sources)
         if self.total < reading.LARGE:
             yield from self._landable(groups, lambda group: reading.read(group, context))

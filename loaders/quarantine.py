@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TextIO
 
-from loaders import csv_bundle
+from loaders import csv_bundle, fhir
 from loaders.csv_rows import NOTES
 from loaders.epcis import LISTS, REFUSED
-from loaders.items import MasterElement, Problem, Refused, XmlEvent
+from loaders.items import FhirEntry, MasterElement, Problem, Refused, XmlEvent
 from loaders.json_stream import around
 from loaders.mapped_rows import header_of
 from loaders.mapping_files import quarantine_name
@@ -38,7 +38,8 @@ class Quarantine:
         self._events = 0
         self._told: IO[str] | None = None
         self._elements = 0
-        self._listed = False  # whether a list of events is open
+        self._resources = 0
+        self._listed = False  # whether a list of events, or of entries, is open
         self._master: list[MasterElement] = []
 
     def __enter__(self) -> "Quarantine":
@@ -48,6 +49,8 @@ class Quarantine:
         if self._file is not None:
             if self._told:
                 self._close_document(self._file, self._told)
+            if self._resources and self._listed:
+                self._file.write("\n]}\n")
             if self._elements:
                 self._file.write(f"{'</EventList>' if self._listed else ''}</EPCISBody>\n</epcis:EPCISDocument>\n")
             self._file.close()
@@ -64,6 +67,8 @@ class Quarantine:
             self._add_row(item, self._file)
         elif isinstance(item.raw, XmlEvent):
             self._add_element(item, item.raw, self._file)
+        elif isinstance(item.raw, FhirEntry):
+            self._add_resource(item, item.raw, self._file)
         else:
             self._add_event(item, self._file)
 
@@ -105,7 +110,7 @@ class Quarantine:
         if self._told is None:
             self._told = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed with the document
             file.write(self._opening())
-        problems = [{"field": p.field, "reason": p.reason, "repair": p.repair} for p in item.problems]
+        problems = _told(item.problems)
         if isinstance(item.raw, MasterElement):
             place = {"element": len(self._master)}
             self._master.append(item.raw)
@@ -147,6 +152,19 @@ class Quarantine:
             file.write(f'<VocabularyList><Vocabulary type="{escape(raw.vocabulary)}"><VocabularyElementList>{raw.text}')
             file.write("</VocabularyElementList></Vocabulary></VocabularyList>\n")
 
+    def _add_resource(self, item: Refused, raw: FhirEntry, file: TextIO) -> None:
+        """Resources go into a bundle, or a line each, with what is wrong with them in a member of their own."""
+        resource = {**raw.resource, fhir.REFUSED: {"was_at": item.at, "problems": _told(item.problems)}}
+        if raw.line:
+            file.write(f"{json.dumps(resource, ensure_ascii=False)}\n")
+        else:
+            opening = '{"resourceType": "Bundle", "type": "collection", "entry": [\n'
+            entry = {"fullUrl": raw.full_url, "resource": resource} if raw.full_url else {"resource": resource}
+            file.write(",\n" if self._resources else opening)
+            file.write(json.dumps(entry, ensure_ascii=False))
+            self._listed = True
+        self._resources += 1
+
     def _opening(self) -> str:
         """The head of an EPCIS document with the contexts, date and sender of the original."""
         document = self._original()
@@ -165,6 +183,10 @@ class Quarantine:
     def _original(self) -> dict[str, Any]:
         document = around(self._source.path, LISTS, lambda at: None)
         return document if isinstance(document, dict) else {}
+
+
+def _told(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
+    return [{"field": problem.field, "reason": problem.reason, "repair": problem.repair} for problem in problems]
 
 
 def _together(problems: tuple[Problem, ...], name: str) -> str:

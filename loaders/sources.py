@@ -12,17 +12,24 @@ from graph.errors import UnreadableSource, UsageError
 from graph.model import MODELS, RELATIONS
 from loaders import csv_bundle, mapped, parquet_trial
 from loaders.items import Problem
+from loaders.json_forms import json_form
 from loaders.mapping import EXCEL
 from loaders.mapping_files import Mappings, Placed
 from loaders.unpacking import Piece, Unpacker, beginning, is_encoding
 
 STANDARD_INPUT = Path("-")
 
-SUFFIX = {"csv": (".csv",), "parquet": (".parquet",), "epcis": (".json", ".jsonld"), "epcis-xml": (".xml",)}
-"""How names of files of each format end, where they tell it."""
-_SUFFIXES = {suffix: format_ for format_, suffixes in SUFFIX.items() for suffix in suffixes}
+SUFFIX = {
+    "csv": (".csv",),
+    "parquet": (".parquet",),
+    "epcis": (".json", ".jsonld"),
+    "epcis-xml": (".xml",),
+    "fhir": (".ndjson", ".json", ".jsonl"),
+}
+"""How names of files of each format end."""
+_SUFFIXES = {suffix: format_ for format_, suffixes in reversed(SUFFIX.items()) for suffix in suffixes}
 FORMATS = tuple(SUFFIX)
-"""What can be read. `epcis` is JSON-LD."""
+"""What can be read. `epcis` is JSON-LD, `fhir` JSON or NDJSON."""
 _PACKED = (".gz", ".zst", ".zip")
 _TABULAR = (".xlsx", ".xlsm", ".xls", ".ods", ".tsv", ".tab", ".dat")
 """How names of tables end that only a mapping makes something of: in a folder they are left out, and told of."""
@@ -31,7 +38,7 @@ _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 _BRACES, _BRACKET = (b"{", b"["), b"<"
 _MARK = b"\xef\xbb\xbf"
 _NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
-NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give JSON or XML of EPCIS, or a --mapping"
+NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give EPCIS, FHIR in JSON, or a --mapping"
 """How to name a file that can be loaded."""
 
 
@@ -198,14 +205,14 @@ def _mapped(piece: Piece, tables: Sequence[Placed]) -> Iterator[Source]:
 def format_of(path: Path) -> str | None:
     """One of `FORMATS`, by what a file begins with, else by its name, else a table; None of a workbook.
 
-    Whether JSON or XML is EPCIS at all is for its reader to say."""
+    Whether it is that at all is for its reader to say."""
     start = beginning(path).removeprefix(_MARK).replace(b"\0", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
     if start.startswith(b"PAR1"):
         return "parquet"
     if start.startswith(b"PK"):
         return None
     if start.startswith(_BRACES):
-        return "epcis"
+        return json_form(path)
     if start.startswith(_BRACKET):
         return "epcis-xml"
     return _SUFFIXES.get(path.suffix.lower(), "csv")

@@ -1,0 +1,294 @@
+"""The reader of FHIR R4 and R5 in JSON: bundles, NDJSON (bulk export), single resources and lists of them.
+
+Each resource of a type that is read is one item; of other types it is counted in a note. What names a person (names, addresses,
+telecoms, narratives, photos, notes, record numbers) goes no further than the file.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import ValidationError
+
+from graph.claims import canonical_json
+from graph.errors import TraceError, UnreadableSource
+from graph.identifiers import Identifier
+from loaders import fhir_events, fhir_findings, fhir_handoffs, fhir_materials, fhir_parties
+from loaders import fhir_resources as r
+from loaders.fhir_masking import Masking, numbers_of
+from loaders.fhir_names import CLASS_OF, Names, Within
+from loaders.fhir_told import Told
+from loaders.fhir_types import Resource
+from loaders.items import Context, FhirEntry, Item, Problem, Refused
+from loaders.json_stream import MOST_BYTES, around, items
+
+REFUSED = "veintrace:refused"
+"""The member of a resource from the quarantine that says what was wrong with it."""
+_LISTS = ("", "entry")
+_WHOLE = 4 * 2**20
+"""Bytes of a document that is read at one go."""
+_MOST_TOLD = 5
+_DEEPEST = 50
+"""Bundles in each other."""
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z", re.ASCII)
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}\Z", re.ASCII)
+_Tell = Callable[[Told, Any], None]
+
+READ: dict[str, tuple[type[Resource], _Tell]] = {
+    "AdverseEvent": (r.AdverseEvent, fhir_findings.adverse_event),
+    "BiologicallyDerivedProduct": (r.BiologicallyDerivedProduct, fhir_materials.biologically_derived_product),
+    "BiologicallyDerivedProductDispense": (r.BiologicallyDerivedProductDispense, fhir_handoffs.dispense),
+    "Condition": (r.Condition, fhir_findings.condition),
+    "Consent": (r.Consent, fhir_parties.consent),
+    "Device": (r.Device, fhir_materials.device),
+    "DiagnosticReport": (r.DiagnosticReport, fhir_events.diagnostic_report),
+    "Group": (r.Group, fhir_parties.group),
+    "Location": (r.Location, fhir_parties.location),
+    "MedicationAdministration": (r.MedicationAdministration, fhir_events.medication_administration),
+    "NutritionIntake": (r.NutritionIntake, fhir_findings.nutrition_intake),
+    "Observation": (r.Observation, fhir_findings.observation),
+    "Organization": (r.Organization, fhir_parties.organization),
+    "Patient": (r.Patient, fhir_parties.patient),
+    "Procedure": (r.Procedure, fhir_events.procedure),
+    "Provenance": (r.Provenance, fhir_events.provenance),
+    "ResearchSubject": (r.ResearchSubject, fhir_parties.research_subject),
+    "ServiceRequest": (r.ServiceRequest, fhir_parties.service_request),
+    "Specimen": (r.Specimen, fhir_materials.specimen),
+    "SupplyDelivery": (r.SupplyDelivery, fhir_handoffs.supply_delivery),
+    "Task": (r.Task, fhir_events.task),
+    "Transport": (r.Transport, fhir_handoffs.transport),
+}
+"""Every type of resource that is read: its model, and how it is told."""
+
+
+def read(path: Path, context: Context) -> Iterator[Item | Refused]:
+    """Items of one file in order. Raises `UnreadableSource` where the file as a whole is no FHIR."""
+    reader = _Reader(context)
+    if _is_lines(path):
+        yield from reader.lines(path)
+        return
+    if path.stat().st_size <= _WHOLE:
+        yield from reader.document(_whole(path), path)
+        return
+    half = path.stat().st_size // 2
+    head = around(path, _LISTS, lambda at: context.reached(at // 2))
+    listed = isinstance(head, list)
+    if not listed and not (isinstance(head, dict) and head.get("resourceType") == "Bundle"):
+        yield from reader.document(head, path)
+        return
+    for index, each in enumerate(items(path, "" if listed else "entry", lambda at: context.reached(half + at // 2))):
+        yield from reader.resource(each, None, f"/{index}", 0) if listed else reader.entry(each, f"/entry/{index}", 0)
+
+
+def _whole(path: Path) -> Any:
+    """A document. Raises `UnreadableSource`."""
+    try:
+        return orjson.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise UnreadableSource(str(path), place, f"it is not JSON: {error.msg}", "mend the file at this place") from None
+
+
+def _is_lines(path: Path) -> bool:
+    """Whether a file is NDJSON: its first line is an object, and there are more."""
+    with path.open("rb") as file:
+        line = file.readline(MOST_BYTES).removeprefix(b"\xef\xbb\xbf")
+        if not line.startswith(b"{") or not line.rstrip().endswith(b"}"):
+            return path.suffix.lower() in (".ndjson", ".jsonl") and not line.startswith(b"[")
+        try:
+            orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return path.suffix.lower() in (".ndjson", ".jsonl")
+        return any(True for rest in iter(lambda: file.read(2**16), b"") if rest.strip())
+
+
+class _Found(NamedTuple):
+    """A resource that was found: itself, its type, its URL in a bundle, and where it stands."""
+
+    raw: dict[str, Any]
+    type: str
+    full_url: str | None
+    at: str
+
+
+class _Reader:
+    """Reads the resources of one file."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._names = Names(context.steward, context.secret)
+        self._zone = context.zone_of(context.steward)
+        self._masking = Masking(self._names, {type_: model for type_, (model, _) in READ.items()})
+        self._line = False
+
+    # -- finding
+
+    def lines(self, path: Path) -> Iterator[Item | Refused]:
+        """The resources of NDJSON. A line that is no JSON is refused, and not kept: it may name a person."""
+        self._line = True
+        with path.open("rb") as file:
+            number = position = 0
+            while line := file.readline(MOST_BYTES + 1):
+                number += 1
+                position += len(line)
+                at = f"line {number}"
+                if len(line) > MOST_BYTES:
+                    reason = f"one line may have {MOST_BYTES:,} bytes"
+                    raise UnreadableSource(str(path), at, reason, "split it into several resources")
+                if not number % 1000:
+                    self._context.reached(position)
+                if not (text := line.removeprefix(b"\xef\xbb\xbf").strip()):
+                    continue
+                try:
+                    told = orjson.loads(text)
+                except orjson.JSONDecodeError as error:
+                    reason = f"the line is not JSON: {error.msg}, column {error.colno}"
+                    yield Refused(
+                        at, (Problem("", "", UnreadableSource.code, reason, "mend the line in the file and load it again"),)
+                    )
+                    continue
+                yield from self.resource(told, None, at, 0)
+
+    def document(self, told: Any, path: Path) -> Iterator[Item | Refused]:
+        """The resources of a document."""
+        if isinstance(told, list):
+            for index, each in enumerate(told):
+                yield from self.resource(each, None, f"/{index}", 0)
+            return
+        if not isinstance(told, dict) or not isinstance(told.get("resourceType"), str):
+            raise UnreadableSource(str(path), "/resourceType", "it is no resource of FHIR", "give a Bundle, NDJSON or a resource")
+        yield from self.resource(told, None, "", 0)
+
+    def resource(self, told: Any, full_url: str | None, at: str, depth: int) -> Iterator[Item | Refused]:
+        """The item of a resource, or those of a bundle."""
+        type_ = told.get("resourceType") if isinstance(told, dict) else None
+        if not isinstance(type_, str) or not _TYPE.match(type_):
+            yield Refused(at, (Problem("resourceType", "", "MISSING", "it says of no type what it is", "give a resource of FHIR"),))
+        elif type_ == "Bundle":
+            yield from self._bundle(told, at, depth)
+        elif type_ not in READ:
+            yield Item(at, [], (f"{type_} left out: nothing of it is kept",))
+        else:
+            yield self._item(_Found(told, type_, full_url, at))
+
+    def _bundle(self, bundle: dict[str, Any], at: str, depth: int) -> Iterator[Item | Refused]:
+        entries = bundle.get("entry", [])
+        if not isinstance(entries, list) or depth > _DEEPEST:
+            reason = f"bundles may lie {_DEEPEST} deep in each other" if depth > _DEEPEST else "the entries of a bundle are a list"
+            yield Refused(at, (Problem("entry", "", "INVALID_VALUE", reason, "write the bundle as FHIR says"),))
+            return
+        for index, entry in enumerate(entries):
+            place = f"/entry/{index}"
+            yield from self.entry(entry, f"{at} {place}" if at.startswith("line ") and "/" not in at else f"{at}{place}", depth)
+
+    def entry(self, entry: Any, at: str, depth: int) -> Iterator[Item | Refused]:
+        """The items of an entry of a bundle; one without a resource asks or answers, and tells nothing."""
+        if not isinstance(entry, dict):
+            yield Refused(at, (Problem("", "", "INVALID_VALUE", "an entry is an object", "write the bundle as FHIR says"),))
+        elif entry.get("resource") is None:
+            request = entry.get("request")
+            deletes = isinstance(request, dict) and request.get("method") == "DELETE"
+            note = "deletions left out: retract what was said in error" if deletes else "entries without a resource left out"
+            yield Item(at, [], (note,))
+        else:
+            url = entry.get("fullUrl")
+            yield from self.resource(entry["resource"], url if isinstance(url, str) else None, f"{at}/resource", depth + 1)
+
+    # -- telling
+
+    def _item(self, found: _Found) -> Item | Refused:
+        problems: list[Problem] = []
+        told: list[Told] = []
+        notes: set[str] = set()
+        if isinstance(id_ := found.raw.get("id"), str) and self._is_number(found, id_):
+            reason = "its id is one of the numbers that the person is known by (21 CFR 1271.290)"
+            repair = "set VEINTRACE_PSEUDONYM_KEY, so that such ids are kept as keyed hashes, or give it another id"
+            problems.append(Problem("id", "", "RECORD_NUMBER", reason, repair))
+        for raw, type_, keys, within, place in self._surrounded(found, problems):
+            model, tell = READ[type_]
+            try:
+                resource = model.model_validate(raw)
+                each = Told(self._names, self._zone, resource, type_, keys, within, found.at)
+                tell(each, resource)
+            except ValidationError as error:
+                problems += _invalid(error, raw, place)
+            except TraceError as error:
+                problems.append(Problem(place, "", error.code, str(error.fields.get("reason", "it cannot be read")), "mend it"))
+            else:
+                told.append(each)
+        claims = [claim for each in told for claim in each.claims()]
+        for each in told:
+            problems += each.problems
+            notes |= each.notes
+        if problems:
+            kept = {**self._masking.masked(found.raw)}
+            return Refused(found.at, tuple(problems[:_MOST_TOLD]), FhirEntry(kept, found.full_url, self._line))
+        if not claims:
+            notes.add(f"{found.type} left out: it names nobody and nothing")
+        return Item(found.at, claims, tuple(sorted(notes)))
+
+    def _is_number(self, found: _Found, id_: str) -> bool:
+        return self._names.secret is None and found.type == "Patient" and id_ in numbers_of(found.raw)
+
+    def _surrounded(
+        self, found: _Found, problems: list[Problem]
+    ) -> Iterator[tuple[dict[str, Any], str, list[Identifier], Within, str]]:
+        """The resource, then those it contains: each with its type, its keys, what surrounds it and where it stands."""
+        keys = self._keys(found, problems)
+        base = next((key.value for key in keys if key.scheme == "local"), keys[0].text)
+        contained = found.raw.get("contained") or []
+        inner = [each for each in contained if isinstance(each, dict)] if isinstance(contained, list) else []
+        types = {each["id"]: each["resourceType"] for each in inner
+                 if isinstance(each.get("id"), str) and isinstance(each.get("resourceType"), str)}  # fmt: skip
+        yield found.raw, found.type, keys, Within(self._names.steward, base, base, found.type, types), ""
+        for at, each in enumerate(inner):
+            type_, id_ = each.get("resourceType"), each.get("id")
+            if not (isinstance(type_, str) and type_ in READ and isinstance(id_, str) and _ID.match(id_)):
+                continue
+            key = Identifier("local", f"{base}#{id_}", self._names.steward)
+            yield each, type_, [key], Within(self._names.steward, key.value, base, found.type, types), f"contained/{at}"
+
+    def _keys(self, found: _Found, problems: list[Problem]) -> list[Identifier]:
+        """The keys that a resource's place and URL give it; without these one that is computed from what it says."""
+        keys = []
+        id_, url = found.raw.get("id"), found.full_url
+        if id_ is not None:
+            if isinstance(id_, str) and _ID.match(id_):
+                keys.append(self._names.place(found.type, id_))
+            else:
+                problems.append(Problem("id", "", "INVALID_VALUE", "an id has 1 to 64 letters, digits, `-` and `.`", "mend the id"))
+        cls = CLASS_OF.get(found.type)
+        if url and cls and (url.startswith("urn:") or url.endswith(f"/{found.type}/{id_}")):
+            try:
+                keys.append(self._names.url(url, cls))
+            except TraceError as error:
+                problems.append(Problem("fullUrl", "", error.code, str(error.fields.get("reason", "")), "mend the URL"))
+        if not keys:
+            digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw))).hexdigest()[:32]
+            keys.append(Identifier("local", f"{found.type}/row-{digest}", self._names.steward))
+        return keys
+
+
+def _invalid(error: ValidationError, raw: Any, place: str) -> list[Problem]:
+    """What is wrong with the members of a resource, each told once; their values may name a person and are not shown."""
+    problems: dict[str, Problem] = {}
+    for told in error.errors(include_url=False, include_context=False, include_input=False):
+        field = "/".join(filter(None, (place, *_pointer(raw, told["loc"]))))
+        reason = "it is no such value: " + told["msg"][:1].lower() + told["msg"][1:]
+        problems.setdefault(field, Problem(field, "", "INVALID_VALUE", reason, "write the member as FHIR says"))
+    return list(problems.values())
+
+
+def _pointer(raw: Any, loc: tuple[int | str, ...]) -> Iterator[str]:
+    """The members on the way to what is wrong; the names of alternatives among them are no members."""
+    for part in loc:
+        if isinstance(raw, dict) and part in raw:
+            raw = raw[part]
+        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+            raw = raw[int(part)]
+        else:
+            continue
+        yield str(part)

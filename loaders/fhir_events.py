@@ -1,0 +1,153 @@
+"""Events of FHIR as records: procedures, tasks, administrations, tests and provenance as Steps.
+
+Transports, deliveries and dispenses are in `fhir_handoffs`."""
+
+from loaders import fhir_resources as r
+from loaders.fhir_materials import performed
+from loaders.fhir_told import Told, plain, reference_of, said, unit_of, words_of
+from loaders.fhir_types import Concept, ConceptOrReference, Reference
+from loaders.fhir_words import STATUS, TAKING, kind_of
+from loaders.items import Draft
+
+_TIMES = ("started_at", "ended_at")
+
+
+def _status(draft: Draft, status: str | None, why: Concept | ConceptOrReference | None = None) -> None:
+    known = STATUS.get(status or "")
+    draft.value("status", known)
+    draft.value("x:status", status)
+    if known in ("failed", "aborted"):
+        draft.value("failure_reason", said(plain(why)))
+
+
+def ordered(told: Told, draft: Draft, orders: list[Reference]) -> None:
+    """The therapy order an event belongs to: the first that is one."""
+    for at, order in enumerate(orders):
+        if told.link(draft, "FOR_EPISODE", order, "episode", f"basedOn/{at}"):
+            return
+
+
+def _type(told: Told, draft: Draft, concept: Concept | ConceptOrReference | None, default: str) -> str:
+    """State the type of a step in the words of the field, else of its code system; returns it."""
+    type_ = kind_of(words_of(concept)) or said(plain(concept)) or default
+    draft.value("type", type_)
+    told.codes(draft, "code", concept)
+    return type_
+
+
+def _performers(told: Told, draft: Draft, performers: list[r.Performer]) -> None:
+    for at, each in enumerate(performers):
+        performed(told, draft, reference_of(each.actor), f"performer/{at}/actor")
+        told.link(draft, "PERFORMED_BY", each.on_behalf_of, "organization", f"performer/{at}/onBehalfOf")
+
+
+def procedure(told: Told, it: r.Procedure) -> None:
+    """Something that was done to a person with what was used: a collection takes from the person, anything else treats it."""
+    draft = told.record("Step")
+    type_ = _type(told, draft, it.code, "procedure")
+    _status(draft, it.status, it.status_reason)
+    told.during(draft, _TIMES, "performed", it.performed_date_time, it.performed_period)
+    told.during(draft, _TIMES, "occurrence", it.occurrence_date_time, it.occurrence_period, it.occurrence_timing)
+    taking = type_ in TAKING
+    told.link(draft, "INPUT_TO" if taking else "OUTPUT", it.subject, "person", "subject", incoming=taking)
+    ordered(told, draft, it.based_on)
+    _performers(told, draft, it.performer)
+    told.link(draft, "AT", it.location, "organization", "location")
+    used = [*((f"usedReference/{at}", each) for at, each in enumerate(it.used_reference)),
+            *((f"used/{at}", each.reference) for at, each in enumerate(it.used))]  # fmt: skip
+    for field, reference in used:
+        told.link(draft, "INPUT_TO", reference, "object", field, incoming=True)
+    _part_of(told, draft, it.part_of)
+
+
+def _part_of(told: Told, draft: Draft, wholes: list[Reference]) -> None:
+    draft.value(
+        "x:partOf", [found.text for at, each in enumerate(wholes) if (found := told.named(each, "event", f"partOf/{at}"))] or None
+    )
+
+
+def task(told: Told, it: r.Task) -> None:
+    """Something to be done, or done: planned for the time it is asked for."""
+    draft = told.record("Step")
+    _type(told, draft, it.code, "task")
+    _status(draft, it.status, it.status_reason)
+    if it.execution_period:
+        told.during(draft, _TIMES, "execution", None, it.execution_period)
+    planned = it.requested_period or (it.restriction.period if it.restriction else None)
+    told.at(draft, "planned_at", planned.start if planned else None, "requestedPeriod/start")
+    told.at(draft, "x:authoredOn", it.authored_on, "authoredOn")
+    draft.value("x:priority", it.priority)
+    performed(told, draft, it.owner, "owner")
+    told.link(draft, "AT", it.location, "organization", "location")
+    focused(told, draft, it.based_on, it.focus)
+    for at, piece in enumerate(it.input):
+        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True)
+    for at, piece in enumerate(it.output):
+        told.link(draft, "OUTPUT", piece.value_reference, "object", f"output/{at}/valueReference")
+
+
+def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference | None) -> None:
+    """The order that a task or transport belongs to, or that it is about; else what it is about."""
+    if focus and ("ServiceRequest/" in (focus.reference or "") or focus.type == "ServiceRequest"):
+        ordered(told, draft, [*orders, focus])
+        return
+    ordered(told, draft, orders)
+    told.link(draft, "SUBJECT_OF", focus, "object", "focus", incoming=True)
+
+
+def medication_administration(told: Told, it: r.MedicationAdministration) -> None:
+    """What was given to a patient: of a product of the graph an infusion of it."""
+    draft = told.record("Step")
+    told_of = it.medication_reference or (it.medication.reference if it.medication else None)
+    dose = it.dosage.dose if it.dosage else None
+    amount, unit = (dose.value, unit_of(dose)) if dose else (None, None)
+    given = told.link(draft, "INPUT_TO", told_of, "object", "medication", incoming=True, quantity=amount, unit=unit)
+    draft.value("type", "infusion" if given else "medication administration")
+    told.codes(draft, "medication", it.medication_codeable_concept or it.medication)
+    _status(draft, it.status, next(iter(it.status_reason), None))
+    told.during(draft, _TIMES, "effective", it.effective_date_time, it.effective_period)
+    told.during(draft, _TIMES, "occurence", it.occurence_date_time, it.occurence_period)
+    told.link(draft, "OUTPUT", it.subject, "person", "subject")
+    _performers(told, draft, it.performer)
+    _part_of(told, draft, it.part_of)
+
+
+def diagnostic_report(told: Told, it: r.DiagnosticReport) -> None:
+    """A test of specimens; its results are Observations of their own, and named."""
+    draft = told.record("Step")
+    draft.value("type", "test")
+    told.coded(draft, "protocol", it.code, spoken=True)
+    _status(draft, it.status)
+    told.during(draft, _TIMES, "effective", it.effective_date_time, it.effective_period)
+    told.at(draft, "x:issued", it.issued, "issued")
+    ordered(told, draft, it.based_on)
+    for at, who in enumerate(it.performer):
+        performed(told, draft, who, f"performer/{at}")
+    for at, each in enumerate(it.specimen):
+        told.link(draft, "SUBJECT_OF", each, "object", f"specimen/{at}", incoming=True)
+    results = [found.text for at, each in enumerate(it.result) if (found := told.named(each, "observation", f"result/{at}"))]
+    draft.value("x:results", results or None)
+    told.coded_all(draft, "conclusion", it.conclusion_code)
+
+
+def provenance(told: Told, it: r.Provenance) -> None:
+    """An activity on the things it is about, and who answers for it; of what is no thing only that it was its target."""
+    draft = told.record("Step")
+    _type(told, draft, it.activity, "provenance")
+    told.during(draft, _TIMES, "occurred", it.occurred_date_time, it.occurred_period)
+    told.at(draft, "x:recorded", it.recorded, "recorded")
+    told.link(draft, "AT", it.location, "organization", "location")
+    for at, agent in enumerate(it.agent):
+        performed(told, draft, agent.on_behalf_of or agent.who, f"agent/{at}/who")
+    for name, references in (("target", it.target), ("entity", [each.what for each in it.entity if each.what])):
+        others = []
+        for at, reference in enumerate(references):
+            named = told.named(reference, "object", f"{name}/{at}", tuple({*_ALL}))
+            if named and named.cls == "object" and name == "target":
+                draft.relate("SUBJECT_OF", named.record, named.text, incoming=True)
+            elif named:
+                others.append(named.text)
+        draft.value(f"x:{name}", others or None)
+
+
+_ALL = ("object", "event", "person", "organization", "episode", "observation", "outcome", "consent")

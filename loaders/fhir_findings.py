@@ -1,0 +1,124 @@
+"""Findings of FHIR as records: observations, conditions and nutrition as Observations, adverse events as Outcomes."""
+
+from loaders import fhir_resources as r
+from loaders.fhir_told import Told, code_of, listed, plain, quantity_fields, reference_of, said, value_fields, words_of
+from loaders.fhir_types import Concept, Reference, Valued
+from loaders.items import Draft
+
+_ABOUT = ("person", "object", "event", "organization", "observation", "episode")
+_TIMES = ("observed_at", "ended_at")
+
+
+def observation(told: Told, it: r.Observation) -> None:
+    """An observation, and each of its components as one of the same subjects and time."""
+    draft = told.record("Observation")
+    _observed(told, draft, it)
+    told.coded(draft, "code", it.code)
+    _valued(told, draft, it, it.data_absent_reason, it.interpretation)
+    for name, references, classes in (
+        ("hasMember", it.has_member, ("observation",)),
+        ("derivedFrom", it.derived_from, ("observation", "object")),
+        ("partOf", it.part_of, ("event",)),
+    ):
+        for at, reference in enumerate(references):
+            told.link(draft, "ABOUT", reference, classes[0], f"{name}/{at}", classes=classes)
+    for component in it.component:
+        part = told.each("Observation", "component", code_of(component.code))
+        _observed(told, part, it)
+        told.coded(part, "code", component.code)
+        part.value("panel", code_of(it.code))
+        _valued(told, part, component, component.data_absent_reason, component.interpretation)
+
+
+def _observed(told: Told, draft: Draft, it: r.Observation) -> None:
+    """About whom or what, when, and how."""
+    subjects: list[tuple[Reference | None, str, str]] = [(it.subject, "person", "subject"), (it.specimen, "object", "specimen")]
+    subjects += [(focus, "person", f"focus/{at}") for at, focus in enumerate(it.focus)]
+    for reference, default, field in subjects:
+        told.link(draft, "ABOUT", reference, default, field, classes=_ABOUT)
+    if it.effective_period:
+        told.at(draft, "started_at", it.effective_period.start, "effectivePeriod/start")
+        told.at(draft, "ended_at", it.effective_period.end, "effectivePeriod/end")
+    else:
+        told.during(draft, _TIMES, "effective", it.effective_date_time, None, it.effective_timing)
+        told.at(draft, "observed_at", it.effective_instant, "effectiveInstant")
+    draft.value("method", said(it.method))
+    told.coded_all(draft, "category", it.category)
+    draft.value("x:status", it.status)
+
+
+def _valued(told: Told, draft: Draft, value: Valued, absent: Concept | None, interpretation: list[Concept]) -> None:
+    for name, field in value_fields(value).items():
+        draft.value(name, field)
+    draft.value("x:data_absent_reason", code_of(absent))
+    told.coded_all(draft, "interpretation", interpretation)
+
+
+def condition(told: Told, it: r.Condition) -> None:
+    """A disease of a person, from onset to abatement."""
+    draft = told.record("Observation")
+    told.link(draft, "ABOUT", it.subject, "person", "subject")
+    told.coded(draft, "code", it.code)
+    draft.value("panel", "condition")
+    draft.value("value_text", code_of(it.clinical_status))
+    told.coded_all(draft, "category", it.category)
+    told.at(draft, "observed_at", it.recorded_date, "recordedDate")
+    for name, field, moment, period in (
+        ("started_at", "onset", it.onset_date_time, it.onset_period),
+        ("ended_at", "abatement", it.abatement_date_time, it.abatement_period),
+    ):
+        told.at(draft, name, moment, f"{field}DateTime")
+        told.at(draft, name, period.start if period else None, f"{field}Period/start")
+    draft.value("x:verification_status", code_of(it.verification_status))
+    if code_of(it.verification_status) == "entered-in-error":
+        told.retract()
+
+
+def adverse_event(told: Told, it: r.AdverseEvent) -> None:
+    """Harm to a person, attributed to the products that are suspected; a fatal one is a death."""
+    draft = told.record("Outcome")
+    told.link(draft, "ABOUT", it.subject, "person", "subject")
+    told.coded(draft, "term", it.code or it.event, spoken=True)
+    outcomes: list[Concept] = listed(it.outcome)
+    draft.value("type", "death" if any("fatal" in words_of(each).split() for each in outcomes) else "toxicity")
+    told.at(draft, "occurred_at", it.occurrence_date_time or it.date, "occurrenceDateTime" if it.occurrence_date_time else "date")
+    if it.occurrence_period:
+        told.at(draft, "occurred_at", it.occurrence_period.start, "occurrencePeriod/start")
+    for name, concept in (("seriousness", it.seriousness), ("severity", it.severity)):
+        draft.value(f"x:{name}", code_of(concept))
+    draft.value("x:actuality", it.actuality)
+    told.coded_all(draft, "outcome", outcomes)
+    for at, suspect in enumerate(it.suspect_entity):
+        field = f"suspectEntity/{at}/instance"
+        told.link(draft, "ABOUT", suspect.instance or suspect.instance_reference, "object", field, classes=("object", "event"))
+
+
+def nutrition_intake(told: Told, it: r.NutritionIntake) -> None:
+    """What a person ate and drank, with an observation for each thing and each of what was in it."""
+    _intake(told, it, told.record("Observation"))
+    for item in it.consumed_item:
+        product = plain(item.nutrition_product)
+        draft = _intake(told, it, told.each("Observation", "item", code_of(product)))
+        told.coded(draft, "code", product)
+        told.codes(draft, "item", item.type)
+        if item.amount:
+            for name, value in quantity_fields(item.amount).items():
+                draft.value(name, value)
+    for label in it.ingredient_label:
+        nutrient = plain(label.nutrient)
+        draft = _intake(told, it, told.each("Observation", "ingredient", code_of(nutrient)))
+        told.coded(draft, "code", nutrient)
+        if label.amount:
+            for name, value in quantity_fields(label.amount).items():
+                draft.value(name, value)
+
+
+def _intake(told: Told, it: r.NutritionIntake, draft: Draft) -> Draft:
+    told.link(draft, "ABOUT", reference_of(it.subject), "person", "subject")
+    draft.value("panel", "nutrition")
+    draft.value("x:status", it.status)
+    if it.occurrence_period:
+        told.during(draft, ("started_at", "ended_at"), "occurrence", None, it.occurrence_period)
+    else:
+        told.at(draft, "observed_at", it.occurrence_date_time, "occurrenceDateTime")
+    return draft

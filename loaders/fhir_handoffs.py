@@ -1,0 +1,68 @@
+"""Handoffs of FHIR as records: transports, deliveries of supplies, and dispenses of products."""
+
+from loaders import fhir_resources as r
+from loaders.fhir_events import focused, ordered
+from loaders.fhir_told import Told, listed, said, unit_of
+from loaders.fhir_words import PRIORITY
+
+
+def transport(told: Told, it: r.Transport) -> None:
+    """A transport: from where the thing is to where it is asked for, by its owner."""
+    draft = told.record("Handoff")
+    draft.value("type", said(it.code) or "shipment")
+    told.codes(draft, "code", it.code)
+    draft.value("x:status", it.status)
+    draft.value("priority", PRIORITY.get(it.priority or ""))
+    told.at(draft, "delivered_at", it.completion_time, "completionTime")
+    told.at(draft, "x:authoredOn", it.authored_on, "authoredOn")
+    if it.restriction and it.restriction.period:
+        told.at(draft, "agreed_release_at", it.restriction.period.start, "restriction/period/start")
+        told.at(draft, "agreed_delivery_at", it.restriction.period.end, "restriction/period/end")
+    told.link(draft, "FROM", it.current_location, "organization", "currentLocation")
+    told.link(draft, "TO", it.requested_location, "organization", "requestedLocation")
+    told.link(draft, "CARRIED_BY", it.owner, "organization", "owner")
+    focused(told, draft, it.based_on, it.focus)
+    for at, piece in enumerate(it.input):
+        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True)
+
+
+def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
+    """A delivery: a period runs from release to delivery; one moment is that of delivery, once it is completed."""
+    draft = told.record("Handoff")
+    draft.value("type", said(it.type) or "delivery")
+    told.codes(draft, "code", it.type)
+    draft.value("x:status", it.status)
+    moment = "delivered_at" if it.status in (None, "completed") else "agreed_delivery_at"
+    told.at(draft, moment, it.occurrence_date_time, "occurrenceDateTime")
+    told.during(draft, ("released_at", moment), "occurrence", None, it.occurrence_period)
+    told.link(draft, "FROM", it.supplier, "organization", "supplier")
+    told.link(draft, "TO", it.destination, "organization", "destination")
+    ordered(told, draft, it.based_on)
+    for at, supplied in enumerate(listed(it.supplied_item)):
+        told.link(
+            draft,
+            "SUBJECT_OF",
+            supplied.item_reference,
+            "object",
+            f"suppliedItem/{at}/itemReference",
+            incoming=True,
+            quantity=supplied.quantity.value if supplied.quantity else None,
+            unit=unit_of(supplied.quantity) if supplied.quantity else None,
+        )
+
+
+def dispense(told: Told, it: r.BiologicallyDerivedProductDispense) -> None:
+    """A product handed over for a patient."""
+    draft = told.record("Handoff")
+    draft.value("type", "dispense")
+    draft.value("x:status", it.status)
+    told.at(draft, "released_at", it.when_handed_over, "whenHandedOver")
+    told.at(draft, "x:preparedDate", it.prepared_date, "preparedDate")
+    told.link(draft, "FROM", it.location, "organization", "location")
+    told.link(draft, "TO", it.destination, "organization", "destination")
+    ordered(told, draft, it.based_on)
+    quantity = it.quantity.value if it.quantity else None
+    unit = unit_of(it.quantity) if it.quantity else None
+    told.link(draft, "SUBJECT_OF", it.product, "object", "product", incoming=True, quantity=quantity, unit=unit)
+    if patient := told.named(it.patient, "person", "patient"):
+        draft.value("x:patient", patient.text)

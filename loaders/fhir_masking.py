@@ -1,0 +1,123 @@
+"""A resource of FHIR for the quarantine: only the members that are read, and no number that a person is known by.
+
+What is not read can name a person and makes no difference when the resource is loaded again. A value of another kind than FHIR
+says may hold anything: it is hidden.
+"""
+
+import re
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import ValidationError
+
+from loaders.fhir_names import CLASS_OF, Names, is_personal
+from loaders.fhir_types import Ident, Part, Reference, Resource
+
+HIDDEN = "***"
+"""What stands for a value that is not kept."""
+_DATE = re.compile(r"(\d{4})(-\d\d(-\d\d)?)?\Z", re.ASCII)
+_NUMBER_LIKE = re.compile(r"[-+0-9.,eE ]{1,30}\Z", re.ASCII)
+_DEEPEST = 30
+
+
+class Masking:
+    """Masks resources of a type, of which `models` are read."""
+
+    def __init__(self, names: Names, models: dict[str, type[Resource]]) -> None:
+        self._names, self._models = names, models
+
+    def masked(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """The resource without what may name a person."""
+        return self._resource(resource, 0)
+
+    def _resource(self, resource: dict[str, Any], depth: int) -> dict[str, Any]:
+        type_ = resource.get("resourceType")
+        model = self._models.get(type_) if isinstance(type_, str) else None
+        if model is None or depth > _DEEPEST:
+            return {"resourceType": type_ if model else HIDDEN}
+        person = CLASS_OF.get(str(type_)) == "person" or type_ == "ResearchSubject"
+        kept = self._part(resource, model, person, depth)
+        if isinstance(id_ := resource.get("id"), str):
+            kept["id"] = self._id(str(type_), id_, resource)
+        if "birthDate" in kept:
+            born = _DATE.match(str(kept["birthDate"]))
+            kept["birthDate"] = born[1] if born else HIDDEN
+        if isinstance(inner := resource.get("contained"), list):
+            kept["contained"] = [self._resource(each, depth + 1) for each in inner if isinstance(each, dict)]
+        return {"resourceType": type_, **kept}
+
+    def _id(self, type_: str, id_: str, resource: dict[str, Any]) -> str:
+        place = self._names.place(type_, id_).value.rpartition("/")[2]
+        return HIDDEN if place == id_ and id_ in numbers_of(resource) else place
+
+    def _part(self, told: dict[str, Any], model: type[Part], person: bool, depth: int) -> dict[str, Any]:
+        kept = {}
+        for name, info in model.model_fields.items():
+            alias = info.alias or name
+            if alias in told:
+                kept[alias] = self._value(told[alias], info.annotation, person, depth + 1)
+        return kept
+
+    def _value(self, value: Any, wanted: Any, person: bool, depth: int) -> Any:
+        if depth > _DEEPEST or value is None:
+            return None if value is None else HIDDEN
+        if isinstance(value, list):
+            return [self._value(each, wanted, person, depth + 1) for each in value]
+        models = [each for each in _leaves(wanted) if isinstance(each, type) and issubclass(each, Part)]
+        if isinstance(value, dict):
+            if not models:
+                return HIDDEN
+            model = max(models, key=lambda each: len(value.keys() & {info.alias for info in each.model_fields.values()}))
+            if model is Ident:
+                return self._ident(value, person)
+            if model is Reference:
+                return self._reference(value)
+            return self._part(value, model, person, depth)
+        if isinstance(value, str):
+            texts = str in _leaves(wanted)
+            return value if texts or _NUMBER_LIKE.match(value) else HIDDEN
+        return value if not models else HIDDEN
+
+    def _ident(self, told: dict[str, Any], person: bool) -> dict[str, Any]:
+        """An identifier as it is read: a person's number hashed, or without its value."""
+        try:
+            found = Ident.model_validate(told)
+        except ValidationError:
+            return {}
+        kept = found.model_dump(by_alias=True, exclude_none=True)
+        cls = "person" if person else "object"
+        if found.value and is_personal(found, cls, pseudonym=False):
+            key = self._names.identifier(found, cls)
+            kept["value"] = key.value if key else None
+        return {name: value for name, value in kept.items() if value is not None}
+
+    def _reference(self, told: dict[str, Any]) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        if isinstance(text := told.get("reference"), str):
+            kept["reference"] = self._names.masked_place(text)
+        if isinstance(type_ := told.get("type"), str):
+            kept["type"] = type_
+        if isinstance(told.get("identifier"), dict):
+            kept["identifier"] = self._ident(told["identifier"], person="Patient" in str(told.get("type", "Patient")))
+        return kept
+
+
+def numbers_of(resource: dict[str, Any]) -> set[str]:
+    """The values of the identifiers of a resource that its person is known by."""
+    told = resource.get("identifier")
+    found = set()
+    for each in told if isinstance(told, list) else ():
+        try:
+            ident = Ident.model_validate(each)
+        except ValidationError:
+            continue
+        if ident.value and is_personal(ident, "person"):
+            found.add(ident.value)
+    return found
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    """The types that an annotation is made of."""
+    if get_origin(annotation) in (Union, UnionType, list) or get_args(annotation):
+        return [leaf for part in get_args(annotation) for leaf in _leaves(part)]
+    return [annotation]

@@ -1,0 +1,226 @@
+"""Specimens, biologically derived products and devices of FHIR as records: materials, and the steps that made and handled them.
+
+R4 and R5 tell of a biologically derived product in different members; both come to the same kinds of records: the material, its
+collection from the donor, its making from others, what else was done with it, and what is known of it as Observations.
+"""
+
+import re
+
+from loaders import fhir_resources as r
+from loaders.fhir_told import Told, code_of, codings, listed, quantity_fields, range_text, said, unit_of, value_fields, words_of
+from loaders.fhir_types import Concept, Ident, Period, Quantity, Reference
+from loaders.fhir_words import LEUKAPHERESIS, kind_of
+from loaders.items import Draft
+
+STARTED, ENDED = "started_at", "ended_at"
+_STEP_TIMES = (STARTED, ENDED)
+_CELSIUS, _FAHRENHEIT, _KELVIN = "Cel", "[degF]", "K"
+_SCALES = {"celsius": _CELSIUS, "farenheit": _FAHRENHEIT, "fahrenheit": _FAHRENHEIT, "kelvin": _KELVIN}
+"""Scales of R4, one of them spelled as there, in UCUM."""
+_ISBT_PRODUCT = re.compile(r"[A-Z][A-Z0-9]{4}[A-Za-z0-9][A-Z0-9][A-Za-z0-9]\Z")
+_DONATION = "DonationIdentificationNumber"
+_GS1 = re.compile(r"\d{14}\Z")
+
+
+def specimen(told: Told, it: r.Specimen) -> None:
+    """A sample: collected from a person or taken from others, processed, received, kept in something."""
+    draft = told.record("Material")
+    draft.value("type", "sample")
+    draft.value("name", said(it.type))
+    draft.value("x:type", codings(it.type))
+    draft.value("status", it.status)
+    if it.collection and it.collection.quantity:
+        draft.value("quantity", it.collection.quantity.value)
+        draft.value("unit", unit_of(it.collection.quantity))
+    _ordered(told, draft, it.request)
+    made = _parents(told, draft, it.parent)
+    if it.collection or (it.subject and not made):
+        _collected(told, draft, it.collection or r.Collected(), it.subject, None)
+    _processed(told, draft, it.processing)
+    if it.received_time:
+        receipt = told.part("Handoff", "receipt")
+        receipt.value("type", "receiving")
+        told.at(receipt, "accepted_at", it.received_time, "receivedTime")
+        receipt.relate("SUBJECT_OF", draft.record, draft.names[draft.record], incoming=True)
+    for at, container in enumerate(it.container):
+        _packed(told, draft, container, at)
+
+
+def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -> None:
+    """A product of human origin: starting material where a collection from a person made it."""
+    source = _donation(it)
+    draft = told.record("Material", source, _isbt(it, source))
+    if it.collection and it.collection.source and not it.parent:
+        draft.value("type", "starting_material")
+    draft.value("name", said(it.product_code))
+    draft.value("product_code", code_of(it.product_code))
+    draft.value("x:product_code", codings(it.product_code))
+    category = it.product_category
+    draft.value("x:product_category", category if isinstance(category, str) else category.code if category else None)
+    draft.value("x:division", it.division)
+    if it.biological_source_event and not source:
+        draft.value("x:donation", it.biological_source_event.value)
+    draft.value("status", it.product_status.code if it.product_status else it.status)
+    draft.value("quantity", None if it.quantity is None else float(it.quantity))
+    told.at(draft, "expires_at", it.expiration_date, "expirationDate")
+    if it.storage_temp_requirements:
+        draft.value("x:storage_temperature", range_text(it.storage_temp_requirements))
+    _ordered(told, draft, it.request)
+    _parents(told, draft, it.parent)
+    if it.collection:
+        _collected(told, draft, it.collection, it.collection.source, it.product_code)
+    facilities = [told.named(each, "organization", f"processingFacility/{at}") for at, each in enumerate(it.processing_facility)]
+    draft.value("x:processing_facilities", [found.text for found in facilities if found] or None)
+    _processed(told, draft, it.processing)
+    if it.manipulation:
+        step = _acted(told, draft, "manipulation", "manipulation")
+        told.during(step, _STEP_TIMES, "manipulation/time", it.manipulation.time_date_time, it.manipulation.time_period)
+    for at, storage in enumerate(it.storage):
+        _stored(told, draft, storage, at)
+    for known in it.property:
+        part = told.each("Observation", "property", code_of(known.type))
+        part.relate("ABOUT", draft.record, draft.names[draft.record])
+        told.coded(part, "code", known.type)
+        part.value("panel", "property")
+        for name, value in value_fields(known).items():
+            part.value(name, value)
+
+
+def device(told: Told, it: r.Device) -> None:
+    """A device or consumable: by its UDI and serial number one thing, by UDI and lot one lot."""
+    draft = told.record("Material", *(_udi(it)))
+    draft.value("type", "consumable")
+    types: list[Concept] = listed(it.type)
+    draft.value("name", next(filter(None, map(said, types)), None))
+    told.coded_all(draft, "type", types)
+    draft.value("x:lot", it.lot_number)
+    draft.value("status", it.status)
+    told.at(draft, "expires_at", it.expiration_date, "expirationDate")
+
+
+def _udi(it: r.Device) -> list[Ident]:
+    """A device's UDI with its serial number, else its lot, as a GS1 Digital Link, where its issuer is GS1."""
+    number = next((udi.device_identifier for udi in it.udi_carrier if _GS1.match(udi.device_identifier or "")), None)
+    qualifier = f"21/{it.serial_number}" if it.serial_number else f"10/{it.lot_number}" if it.lot_number else None
+    if number is None or qualifier is None:
+        return []
+    return [Ident(system="urn:ietf:rfc:3986", value=f"https://id.gs1.org/01/{number}/{qualifier}")]
+
+
+# -- identifiers
+
+
+def _donation(it: r.BiologicallyDerivedProduct) -> Ident | None:
+    """The donation number of ISBT 128; any other identifier of a donation names no product, as several come of one."""
+    told = [it.biological_source_event, *it.identifier]
+    return next(
+        (each for each in told if each and each.value and (each.system or "").endswith(_DONATION)), it.biological_source_event
+    )
+
+
+def _isbt(it: r.BiologicallyDerivedProduct, donation: Ident | None) -> Ident | None:
+    """The key of ISBT 128: donation number with product code of 8 characters, or of 5 with a type and division of 3."""
+    code = code_of(it.product_code) or ""
+    full = code if _ISBT_PRODUCT.match(code) else f"{code}{it.division or ''}"
+    if donation is None or not donation.value or not _ISBT_PRODUCT.match(full):
+        return None
+    return Ident(system="urn:ietf:rfc:3986", value=f"isbt128:{donation.value}-{full}")
+
+
+# -- steps
+
+
+def _acted(told: Told, draft: Draft, part: str, type_: str) -> Draft:
+    """A step that acts on the material."""
+    step = told.part("Step", part)
+    step.value("type", type_)
+    step.relate("SUBJECT_OF", draft.record, draft.names[draft.record], incoming=True)
+    return step
+
+
+def _ordered(told: Told, draft: Draft, requests: list[Reference]) -> None:
+    """The therapy order a material is for: one at a time."""
+    for at, request in enumerate(requests):
+        if told.link(draft, "FOR_EPISODE", request, "episode", f"request/{at}"):
+            return
+
+
+def _parents(told: Told, draft: Draft, parents: list[Reference]) -> bool:
+    """The step that made a material from others; whether there is one."""
+    named = [found for at, each in enumerate(parents) if (found := told.named(each, "object", f"parent/{at}"))]
+    if not named:
+        return False
+    step = told.part("Step", "derivation")
+    step.value("type", "processing")
+    for parent in named:
+        step.relate("INPUT_TO", parent.record, parent.text, incoming=True)
+    step.relate("OUTPUT", draft.record, draft.names[draft.record])
+    return True
+
+
+def _collected(told: Told, draft: Draft, collection: r.Collected, source: Reference | None, product: Concept | None) -> None:
+    """The collection from a person, or from what else it came of."""
+    step = told.part("Step", "collection")
+    words = f"{words_of(collection.method)} {words_of(product)}"
+    step.value("type", LEUKAPHERESIS if kind_of(words) == LEUKAPHERESIS else "collection")
+    step.value("protocol", said(collection.method))
+    told.during(step, _STEP_TIMES, "collection/collected", collection.collected_date_time, collection.collected_period)
+    told.link(step, "INPUT_TO", source, "person", "collection/source", classes=("person", "object"), incoming=True)
+    step.relate("OUTPUT", draft.record, draft.names[draft.record])
+    performed(told, step, collection.collector, "collection/collector")
+    told.link(step, "SAME_AS", collection.procedure, "event", "collection/procedure")
+
+
+def performed(told: Told, step: Draft, who: Reference | None, field: str) -> None:
+    """Who did it: an organisation performed it, anyone else is the operator, by the place of the resource alone."""
+    if who is None:
+        return
+    place = (who.reference or "").rpartition("/")[0].rpartition("/")[2]
+    if place in ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
+        if place.startswith("Practitioner"):
+            step.value("operator", told.names.operator(who.reference or ""))
+        return
+    told.link(step, "PERFORMED_BY", who, "organization", field)
+
+
+def _processed(told: Told, draft: Draft, steps: list[r.Processing]) -> None:
+    for at, each in enumerate(steps):
+        how = each.method or each.procedure
+        step = _acted(told, draft, f"processing.{at}", said(how) or "processing")
+        step.value("x:procedure", codings(how))
+        told.during(step, _STEP_TIMES, f"processing/{at}/time", each.time_date_time, each.time_period)
+        for index, additive in enumerate(listed(each.additive)):
+            told.link(step, "INPUT_TO", additive, "object", f"processing/{at}/additive/{index}", incoming=True)
+
+
+def _stored(told: Told, draft: Draft, storage: r.Storage, at: int) -> None:
+    """A storage of R4: a step over its time, and the temperature as an observation of it."""
+    step = _acted(told, draft, f"storage.{at}", "storing")
+    period: Period | None = storage.duration
+    told.during(step, _STEP_TIMES, f"storage/{at}/duration", None, period)
+    if storage.temperature is not None:
+        part = told.part("Observation", f"storage.{at}.temperature")
+        part.relate("ABOUT", draft.record, draft.names[draft.record])
+        part.relate("ABOUT", step.record, step.names[step.record])
+        for name, value in quantity_fields(_temperature(storage)).items():
+            part.value(name, value)
+        part.value("code", "temperature")
+        told.during(part, ("started_at", "ended_at"), f"storage/{at}/duration", None, period)
+
+
+def _temperature(storage: r.Storage) -> Quantity:
+    return Quantity(value=storage.temperature, unit=_SCALES.get(storage.scale or "", storage.scale))
+
+
+def _packed(told: Told, draft: Draft, container: r.Container, at: int) -> None:
+    """That a specimen is in a container which is named: a packing of unknown time."""
+    named = told.named(container.device, "object", f"container/{at}/device")
+    if named is None:
+        named = next(filter(None, (told.identity(each, "object") for each in container.identifier)), None)
+    if named is None:
+        return
+    step = told.part("Step", f"packing.{at}")
+    step.value("type", "packing")
+    step.value("action", "ADD")
+    step.relate("SUBJECT_OF", draft.record, draft.names[draft.record], incoming=True, role="content")
+    step.relate("SUBJECT_OF", named.record, named.text, incoming=True, role="container")

@@ -1,0 +1,233 @@
+"""What names a resource of FHIR: its place, its identifiers, and what a reference to it says; and what may not name a person.
+
+A resource's place (`Specimen/1`) is a local number within its steward, as is a relative reference to it; the URL at which a bundle
+has it is a further key. No number that a health system knows a person by is kept (21 CFR 1271.290(c)): with a secret key it becomes
+a keyed hash (HMAC-SHA-256, RFC 2104), equal wherever system and value are, without one it is left out.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from graph import identifiers
+from graph.errors import InvalidIdentifier
+from graph.identifiers import Identifier
+from loaders.fhir_types import Concept, Ident, Reference
+
+CLASS_OF = {
+    "Organization": "organization",
+    "Location": "organization",
+    "Patient": "person",
+    "ResearchSubject": "person",
+    "ServiceRequest": "episode",
+    "Specimen": "object",
+    "BiologicallyDerivedProduct": "object",
+    "Device": "object",
+    "Procedure": "event",
+    "Task": "event",
+    "Transport": "event",
+    "SupplyDelivery": "event",
+    "BiologicallyDerivedProductDispense": "event",
+    "MedicationAdministration": "event",
+    "DiagnosticReport": "event",
+    "Provenance": "event",
+    "Observation": "observation",
+    "Condition": "observation",
+    "NutritionIntake": "observation",
+    "AdverseEvent": "outcome",
+    "Consent": "consent",
+}
+"""The class of the record that a resource of each type becomes."""
+SUBJECTS = ("ResearchSubject",)
+"""Types whose numbers are pseudonyms of persons: those of a study."""
+HASHED = re.compile(r"hmac-[0-9a-f]{32}\Z")
+"""How a keyed hash is written."""
+_OURS = "urn:veintrace:organization:"
+_PLACE = re.compile(r"(?P<base>https?://[^?#\s]+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/.*)?\Z")
+_CONDITION = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?identifier=(?:(?P<system>[^|&]*)\|)?(?P<value>[^|&]+)\Z")
+_PSEUDONYM = "ANON"
+_V2_0203 = ("http://terminology.hl7.org/CodeSystem/v2-0203", "http://hl7.org/fhir/v2/0203", "urn:oid:2.16.840.1.113883.18.108")
+_PERSONAL_TYPES = frozenset(
+    (
+        *("AN", "ANC", "AND", "ANT", "BA", "BC", "BCT", "BR", "CZ", "DDS", "DL", "DN", "DP", "EI", "EN", "HC", "JHN", "LN", "MA"),
+        *("MC", "MCD", "MCN", "MCR", "MD", "MI", "MR", "MRT", "MS", "NH", "NI", "NP", "NPI", "PA", "PC", "PE", "PEN", "PHC"),
+        *("PHE", "PHO", "PI", "PN", "PNT", "PPIN", "PPN", "PRC", "PT", "RPH", "SB", "SR", "SS", "TAX", "TN", "UPIN", "WC", "WCN"),
+    )
+)
+"""Types of identifiers that name persons (HL7 table 0203)."""
+_PERSONAL_SYSTEMS = re.compile(
+    r"(?<![a-z])(mrn|ssn|mbi|medical-?record(-?number)?s?|nhs-?number|passport)(?![a-z])|113883\.4\.1\Z", re.IGNORECASE
+)
+_DONATION = re.compile(r"=?(?=.{0,4}[A-Z])[A-NP-Z1-9][A-Z0-9]{4}\d{8}(\d{2})?[0-9A-Z*]?\Z", re.ASCII)
+"""A donation number of ISBT 128 under whatever system: the products of one donation share it."""
+_GROUPS = frozenset(("ACSN", "FGN", "LACSN", "PGN"))
+"""Types of identifiers that several orders or samples share (HL7 table 0203)."""
+_NAMED_BY_NUMBERS = ("organization", "person", "episode", "object")
+_URI = "urn:ietf:rfc:3986"
+_ISBT = "isbt128.org/uri/"
+_GS1 = {"gtin", "gln", "sscc", "gsrn", "giai", "grai", "sgln", "pgln"}
+_CHAIN = {"coi", "chainofidentity", "chainofidentityidentifier"}
+
+
+class Named(NamedTuple):
+    """A record that is named: its class, id and the text of the key."""
+
+    cls: str
+    record: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the resources of one steward are named. `secret` keys the hashes of record numbers; without it there are none."""
+
+    steward: str
+    secret: bytes | None = None
+
+    def place(self, type_: str, id_: str) -> Identifier:
+        """The key that is a resource's place; of a person whose numbers are hashed, hashed likewise."""
+        if self.secret and CLASS_OF.get(type_) == "person":
+            id_ = self._hash(self.steward, f"{type_}/{id_}")
+        return Identifier("local", f"{type_}/{id_}", self.steward)
+
+    def identifier(self, found: Ident, cls: str, *, pseudonym: bool = False) -> Identifier | None:
+        """The key or label that a FHIR identifier is for a record of a class; None where it says nothing or may not be kept.
+
+        With `pseudonym` what is no number of a health system names a person. Raises `InvalidIdentifier`."""
+        value = found.value
+        if not value:
+            return None
+        system = (found.system or "").replace("@", "%40")
+        if system.startswith(_OURS):
+            return identifiers.lenient(f"local:{value}@{unquote(system.removeprefix(_OURS))}", cls=cls)
+        if is_personal(found, cls, pseudonym=pseudonym):
+            if not HASHED.match(value):
+                if self.secret is None:
+                    return None
+                value = self._hash(system, value)
+            return Identifier("local", value, system or self.steward)
+        return _by_system(system, value, cls) or identifiers.lenient(f"local:{value}@{system or self.steward}", cls=cls)
+
+    def refer(self, told: Reference, default: str, within: "Within") -> Named | None:
+        """The record that a reference names, of the class `default` where its type is not told; None where it names none of ours.
+
+        Raises `InvalidIdentifier`."""
+        text = told.reference or ""
+        if text.startswith("#"):
+            return within.contained(text[1:])
+        if match := _PLACE.match(text):
+            cls = CLASS_OF.get(match["type"])
+            if cls is None:
+                return None
+            if match["base"] is None:
+                return _named(cls, self.place(match["type"], match["id"]))
+            url = f"{match['base']}{match['type']}/{match['id']}"
+            return _named(cls, self.url(url, cls))
+        if match := _CONDITION.match(text):
+            cls = CLASS_OF.get(match["type"])
+            found = Ident(system=unquote(match["system"] or ""), value=unquote(match["value"]))
+            key = self.identifier(found, cls) if cls else None
+            return _named(cls, key) if cls and key and key.is_key else None
+        cls = CLASS_OF.get(told.type.rpartition("/")[2]) if told.type else default
+        if cls is None:
+            return None
+        if text.startswith(("urn:", "http://", "https://")):
+            return _named(cls, self.url(text, cls))
+        key = self.identifier(told.identifier, cls) if told.identifier and not text else None
+        return _named(cls, key) if key and key.is_key else None
+
+    def operator(self, reference: str) -> str | None:
+        """The pseudonym of who acted: the place of the resource; where numbers are hashed, hashed likewise."""
+        if (match := _PLACE.match(reference)) is None:
+            return None
+        place = f"{match['type']}/{match['id']}"
+        return f"{match['type']}/{self._hash(self.steward, place)}" if self.secret else place
+
+    def masked_place(self, reference: str) -> str:
+        """A reference as it may be written: of a person whose numbers are hashed by its hash."""
+        match = _PLACE.match(reference)
+        if self.secret is None or match is None or CLASS_OF.get(match["type"]) != "person" or match["base"]:
+            return reference
+        return self.place(match["type"], match["id"]).value
+
+    def url(self, url: str, cls: str) -> Identifier:
+        """The key that a URL or URN is; of a person whose numbers are hashed, hashed likewise. Raises `InvalidIdentifier`."""
+        if self.secret and cls == "person" and not url.startswith("urn:uuid:"):
+            return Identifier("local", self._hash("", url), self.steward)
+        return identifiers.lenient(url, cls=cls)
+
+    def _hash(self, system: str, value: str) -> str:
+        if HASHED.match(value.rpartition("/")[2]):
+            return value.rpartition("/")[2]
+        told = hmac.new(self.secret or b"", f"{system}\n{value}".encode(), hashlib.sha256)
+        return f"hmac-{told.hexdigest()[:32]}"
+
+
+@dataclass(frozen=True)
+class Within:
+    """What surrounds a resource: the text `base` that names it, and the resource that contains it, or is it: its base, its type and
+    the types of all it contains by their ids."""
+
+    steward: str
+    base: str
+    outer: str
+    type: str
+    types: Mapping[str, str]
+
+    def contained(self, id_: str) -> Named | None:
+        """The contained resource of an id, or the one that contains (no id); None where it is not there or none of ours."""
+        cls = CLASS_OF.get(self.types.get(id_, "") if id_ else self.type)
+        text = f"{self.outer}#{id_}" if id_ else self.outer
+        return _named(cls, Identifier("local", text, self.steward)) if cls else None
+
+
+def _named(cls: str, key: Identifier) -> Named:
+    return Named(cls, identifiers.record_id(cls, key), key.text)
+
+
+def names_one(ident: Ident, cls: str, type_: str) -> bool:
+    """Whether an identifier of a resource of a type, which becomes a record of a class, names that alone.
+
+    FHIR asks this of none of them: tasks, reports and orders of one kind share theirs in real data, groups of orders and of samples
+    have numbers, and a number without a system is anybody's."""
+    if not ident.system or type_codes(ident.type) & _GROUPS:
+        return False
+    if type_ == "Device":
+        return ident.system == _URI or "gs1.org/" in ident.system
+    return cls in _NAMED_BY_NUMBERS and (cls == "person" or not is_personal(ident, cls))
+
+
+def type_codes(concept: Concept | None) -> set[str]:
+    """The codes of HL7 table 0203 that say of what type an identifier is."""
+    return {coding.code or "" for coding in concept.coding if not coding.system or coding.system in _V2_0203} if concept else set()
+
+
+def is_personal(found: Ident, cls: str, *, pseudonym: bool = False) -> bool:
+    """Whether an identifier is a number that a health system knows a person by: of persons any that is not said to be anonymous."""
+    codes = type_codes(found.type)
+    if codes & _PERSONAL_TYPES or (found.system and _PERSONAL_SYSTEMS.search(found.system)):
+        return True
+    return cls == "person" and not pseudonym and _PSEUDONYM not in codes
+
+
+def _by_system(system: str, value: str, cls: str) -> Identifier | None:
+    """What a value of a known system is; None of any other."""
+    word = re.split(r"[/:]", system.rstrip("/"))[-1].lower()
+    try:
+        if system == _URI:
+            return identifiers.lenient(value, cls=cls)
+        if cls == "episode" and re.sub(r"[^a-z]", "", word) in _CHAIN:
+            return identifiers.parse(f"coi:{value}", cls=cls)
+        if cls == "object" and ((_ISBT in system and word == "donationidentificationnumber") or _DONATION.match(value)):
+            return identifiers.parse(f"din:{value}", cls=cls)
+        if cls == "object" and _ISBT in system and word == "singleeuropeancode":
+            return identifiers.parse(f"sec:{value}", cls=cls)
+        if "gs1.org/" in system and word in _GS1:
+            return identifiers.parse(f"{word}:{value}", cls=cls)
+    except InvalidIdentifier:
+        return None
+    return None

@@ -1,0 +1,506 @@
+"""The resources of FHIR that are read, in R4 (4.0.1) and R5 (5.0.0), with the members that are read of each."""
+
+from pydantic import Field
+
+from loaders.fhir_types import (
+    Coding,
+    Concept,
+    ConceptOrReference,
+    Ident,
+    Number,
+    Part,
+    Period,
+    Quantity,
+    Range,
+    Reference,
+    Resource,
+    Text,
+    Timing,
+    Valued,
+)
+
+
+class Occurring(Resource):
+    """`occurrence[x]`, `performed[x]` and `effective[x]`: when something happened."""
+
+    occurrence_date_time: Text | None = None
+    occurrence_period: Period | None = None
+    occurrence_timing: Timing | None = None
+
+
+# -- parties and persons
+
+
+class Organization(Resource):
+    """An organisation or department."""
+
+    name: Text | None = None
+    type: list[Concept] = Field(default_factory=list)
+    part_of: Reference | None = None
+
+
+class Location(Resource):
+    """A place."""
+
+    name: Text | None = None
+    part_of: Reference | None = None
+    managing_organization: Reference | None = None
+
+
+class Link(Part):
+    """Another resource about the same patient."""
+
+    other: Reference | None = None
+    type: Text | None = None
+
+
+class Patient(Resource):
+    """A donor or patient."""
+
+    gender: Text | None = None
+    birth_date: Text | None = None
+    deceased_boolean: bool | None = None
+    deceased_date_time: Text | None = None
+    link: list[Link] = Field(default_factory=list)
+
+
+class ResearchSubject(Resource):
+    """A person in a study."""
+
+    study: Reference | None = None
+    individual: Reference | None = None
+    subject: Reference | None = None
+    consent: list[Reference] | Reference | None = None
+    period: Period | None = None
+
+
+class Member(Part):
+    """Who or what is in a group, and when."""
+
+    entity: Reference | None = None
+    period: Period | None = None
+    inactive: bool | None = None
+
+
+class Group(Resource):
+    """Persons or things that are spoken of together."""
+
+    code: Concept | None = None
+    member: list[Member] = Field(default_factory=list)
+
+
+class Data(Part):
+    """What a consent is about."""
+
+    reference: Reference | None = None
+
+
+class Provision(Part):
+    """What a consent allows or denies."""
+
+    type: Text | None = None
+    period: Period | None = None
+    purpose: list[Coding] = Field(default_factory=list)
+    data: list[Data] = Field(default_factory=list)
+
+
+class Consent(Resource):
+    """A consent: `patient`, `date_time` and one provision in R4; `subject`, `date`, `decision` and several in R5."""
+
+    scope: Concept | None = None
+    category: list[Concept] = Field(default_factory=list)
+    patient: Reference | None = None
+    subject: Reference | None = None
+    date_time: Text | None = None
+    date: Text | None = None
+    period: Period | None = None
+    decision: Text | None = None
+    policy_rule: Concept | None = None
+    provision: list[Provision] | Provision | None = None
+
+
+# -- therapy orders
+
+
+class ServiceRequest(Occurring):
+    """An order: `code` is a concept in R4; R5 has codes and reasons as concept or reference."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    code: Concept | ConceptOrReference | None = None
+    subject: Reference | None = None
+    authored_on: Text | None = None
+    reason_code: list[Concept] = Field(default_factory=list)
+    reason: list[ConceptOrReference] = Field(default_factory=list)
+
+
+# -- materials
+
+
+class Container(Part):
+    """What a specimen is in: named itself in R4, a device in R5."""
+
+    identifier: list[Ident] = Field(default_factory=list)
+    device: Reference | None = None
+
+
+class Processing(Part):
+    """A step of processing: of specimens (`method` in R5) and of biologically derived products (R4)."""
+
+    procedure: Concept | None = None
+    method: Concept | None = None
+    additive: list[Reference] | Reference | None = None
+    time_date_time: Text | None = None
+    time_period: Period | None = None
+
+
+class Collected(Part):
+    """How a specimen or product was collected."""
+
+    collector: Reference | None = None
+    source: Reference | None = None
+    collected_date_time: Text | None = None
+    collected_period: Period | None = None
+    quantity: Quantity | None = None
+    method: Concept | None = None
+    procedure: Reference | None = None
+
+
+class Specimen(Resource):
+    """A sample."""
+
+    type: Concept | None = None
+    subject: Reference | None = None
+    received_time: Text | None = None
+    parent: list[Reference] = Field(default_factory=list)
+    request: list[Reference] = Field(default_factory=list)
+    collection: Collected | None = None
+    processing: list[Processing] = Field(default_factory=list)
+    container: list[Container] = Field(default_factory=list)
+
+
+class Manipulation(Part):
+    """What else was done with a product (R4)."""
+
+    time_date_time: Text | None = None
+    time_period: Period | None = None
+
+
+class Storage(Part):
+    """How a product is stored (R4)."""
+
+    temperature: Number | None = None
+    scale: Text | None = None
+    duration: Period | None = None
+
+
+class Property(Valued):
+    """A property of a product (R5)."""
+
+    type: Concept | None = None
+
+
+class BiologicallyDerivedProduct(Resource):
+    """A product of human origin: R4 tells how it was processed and stored, R5 its properties, facility and expiry."""
+
+    product_category: Coding | Text | None = None
+    product_code: Concept | None = None
+    parent: list[Reference] = Field(default_factory=list)
+    request: list[Reference] = Field(default_factory=list)
+    quantity: int | None = None
+    collection: Collected | None = None
+    processing: list[Processing] = Field(default_factory=list)
+    manipulation: Manipulation | None = None
+    storage: list[Storage] = Field(default_factory=list)
+    biological_source_event: Ident | None = None
+    processing_facility: list[Reference] = Field(default_factory=list)
+    division: Text | None = None
+    product_status: Coding | None = None
+    expiration_date: Text | None = None
+    storage_temp_requirements: Range | None = None
+    property: list[Property] = Field(default_factory=list)
+
+
+class Udi(Part):
+    """A unique device identifier."""
+
+    device_identifier: Text | None = None
+    issuer: Text | None = None
+
+
+class Device(Resource):
+    """A device, consumable or container: of one type in R4, of several in R5."""
+
+    udi_carrier: list[Udi] = Field(default_factory=list)
+    manufacturer: Text | None = None
+    lot_number: Text | None = None
+    serial_number: Text | None = None
+    expiration_date: Text | None = None
+    type: list[Concept] | Concept | None = None
+
+
+# -- events
+
+
+class Performer(Part):
+    """Who did it, and for whom."""
+
+    function: Concept | None = None
+    actor: Reference | ConceptOrReference | None = None
+    on_behalf_of: Reference | None = None
+
+
+class Procedure(Occurring):
+    """What was done to a person: `performed[x]` in R4, `occurrence[x]` in R5."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    part_of: list[Reference] = Field(default_factory=list)
+    status_reason: Concept | None = None
+    code: Concept | None = None
+    category: list[Concept] | Concept | None = None
+    subject: Reference | None = None
+    performed_date_time: Text | None = None
+    performed_period: Period | None = None
+    performer: list[Performer] = Field(default_factory=list)
+    location: Reference | None = None
+    used_reference: list[Reference] = Field(default_factory=list)
+    used: list[ConceptOrReference] = Field(default_factory=list)
+
+
+class Piece(Valued):
+    """What goes into a task or comes out of it."""
+
+    type: Concept | None = None
+
+
+class Restriction(Part):
+    """When a task is to be done."""
+
+    period: Period | None = None
+
+
+class Task(Resource):
+    """Something to be done, or done."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    status_reason: Concept | ConceptOrReference | None = None
+    priority: Text | None = None
+    code: Concept | None = None
+    focus: Reference | None = None
+    for_: Reference | None = Field(None, alias="for")
+    requested_period: Period | None = None
+    execution_period: Period | None = None
+    restriction: Restriction | None = None
+    authored_on: Text | None = None
+    owner: Reference | None = None
+    location: Reference | None = None
+    input: list[Piece] = Field(default_factory=list)
+    output: list[Piece] = Field(default_factory=list)
+
+
+class Transport(Resource):
+    """Something to be brought from one place to another (R5)."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    status_reason: Concept | None = None
+    priority: Text | None = None
+    code: Concept | None = None
+    focus: Reference | None = None
+    completion_time: Text | None = None
+    authored_on: Text | None = None
+    owner: Reference | None = None
+    requested_location: Reference | None = None
+    current_location: Reference | None = None
+    restriction: Restriction | None = None
+    input: list[Piece] = Field(default_factory=list)
+
+
+class Supplied(Part):
+    """What is delivered."""
+
+    quantity: Quantity | None = None
+    item_reference: Reference | None = None
+
+
+class SupplyDelivery(Occurring):
+    """A delivery: of one thing in R4, of several in R5."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    type: Concept | None = None
+    supplied_item: list[Supplied] | Supplied | None = None
+    supplier: Reference | None = None
+    destination: Reference | None = None
+
+
+class BiologicallyDerivedProductDispense(Resource):
+    """A product that is handed over for a patient (R5)."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    product: Reference | None = None
+    patient: Reference | None = None
+    location: Reference | None = None
+    quantity: Quantity | None = None
+    prepared_date: Text | None = None
+    when_handed_over: Text | None = None
+    destination: Reference | None = None
+
+
+class Dosage(Part):
+    """How much was given."""
+
+    dose: Quantity | None = None
+
+
+class MedicationAdministration(Resource):
+    """Something that was given to a patient: `effective[x]` in R4, `occurence[x]`, spelled so, in R5."""
+
+    part_of: list[Reference] = Field(default_factory=list)
+    status_reason: list[Concept] = Field(default_factory=list)
+    medication_codeable_concept: Concept | None = None
+    medication_reference: Reference | None = None
+    medication: ConceptOrReference | None = None
+    subject: Reference | None = None
+    effective_date_time: Text | None = None
+    effective_period: Period | None = None
+    occurence_date_time: Text | None = None
+    occurence_period: Period | None = None
+    performer: list[Performer] = Field(default_factory=list)
+    dosage: Dosage | None = None
+
+
+class DiagnosticReport(Resource):
+    """A test of specimens, and what it came to."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    code: Concept | None = None
+    subject: Reference | None = None
+    effective_date_time: Text | None = None
+    effective_period: Period | None = None
+    issued: Text | None = None
+    performer: list[Reference] = Field(default_factory=list)
+    specimen: list[Reference] = Field(default_factory=list)
+    result: list[Reference] = Field(default_factory=list)
+    conclusion_code: list[Concept | ConceptOrReference] = Field(default_factory=list)
+
+
+class Agent(Part):
+    """Who took part."""
+
+    who: Reference | None = None
+    on_behalf_of: Reference | None = None
+
+
+class Source(Part):
+    """What was used."""
+
+    role: Text | None = None
+    what: Reference | None = None
+
+
+class Provenance(Resource):
+    """How a resource, or what it is about, came to be: `occurred[x]`, `recorded`, who and from what."""
+
+    target: list[Reference] = Field(default_factory=list)
+    occurred_date_time: Text | None = None
+    occurred_period: Period | None = None
+    recorded: Text | None = None
+    activity: Concept | None = None
+    location: Reference | None = None
+    agent: list[Agent] = Field(default_factory=list)
+    entity: list[Source] = Field(default_factory=list)
+
+
+# -- findings
+
+
+class Component(Valued):
+    """One of several values of an observation."""
+
+    code: Concept | None = None
+    data_absent_reason: Concept | None = None
+    interpretation: list[Concept] = Field(default_factory=list)
+
+
+class Observation(Resource, Valued):
+    """A measurement or finding."""
+
+    based_on: list[Reference] = Field(default_factory=list)
+    part_of: list[Reference] = Field(default_factory=list)
+    category: list[Concept] = Field(default_factory=list)
+    code: Concept | None = None
+    subject: Reference | None = None
+    focus: list[Reference] = Field(default_factory=list)
+    effective_date_time: Text | None = None
+    effective_period: Period | None = None
+    effective_timing: Timing | None = None
+    effective_instant: Text | None = None
+    issued: Text | None = None
+    data_absent_reason: Concept | None = None
+    interpretation: list[Concept] = Field(default_factory=list)
+    method: Concept | None = None
+    specimen: Reference | None = None
+    has_member: list[Reference] = Field(default_factory=list)
+    derived_from: list[Reference] = Field(default_factory=list)
+    component: list[Component] = Field(default_factory=list)
+
+
+class Condition(Resource):
+    """A disease or problem."""
+
+    clinical_status: Concept | None = None
+    verification_status: Concept | None = None
+    category: list[Concept] = Field(default_factory=list)
+    code: Concept | None = None
+    subject: Reference | None = None
+    onset_date_time: Text | None = None
+    onset_period: Period | None = None
+    abatement_date_time: Text | None = None
+    abatement_period: Period | None = None
+    recorded_date: Text | None = None
+
+
+class Suspect(Part):
+    """What may have caused an adverse event."""
+
+    instance: Reference | None = None
+    instance_reference: Reference | None = None
+
+
+class AdverseEvent(Resource):
+    """Harm: `event` and `date` in R4; `code` and `occurrence[x]` in R5."""
+
+    actuality: Text | None = None
+    category: list[Concept] = Field(default_factory=list)
+    event: Concept | None = None
+    code: Concept | None = None
+    subject: Reference | None = None
+    date: Text | None = None
+    detected: Text | None = None
+    occurrence_date_time: Text | None = None
+    occurrence_period: Period | None = None
+    seriousness: Concept | None = None
+    severity: Concept | None = None
+    outcome: list[Concept] | Concept | None = None
+    suspect_entity: list[Suspect] = Field(default_factory=list)
+
+
+class Nutrient(Part):
+    """What an item contained."""
+
+    nutrient: ConceptOrReference | None = None
+    amount: Quantity | None = None
+
+
+class Consumed(Part):
+    """What was eaten or drunk."""
+
+    type: Concept | None = None
+    nutrition_product: ConceptOrReference | None = None
+    amount: Quantity | None = None
+
+
+class NutritionIntake(Occurring):
+    """What a person ate and drank (R5)."""
+
+    subject: Reference | None = None
+    consumed_item: list[Consumed] = Field(default_factory=list)
+    ingredient_label: list[Nutrient] = Field(default_factory=list)

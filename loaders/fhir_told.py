@@ -1,0 +1,324 @@
+"""One resource of FHIR on its way to claims: the drafts it makes, what of it was left out, and what is wrong with it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from graph import times
+from graph.claims import RETRACTED, Claim, Evidence
+from graph.errors import InvalidIdentifier, InvalidInstant
+from graph.identifiers import Identifier, record_id
+from graph.model import MODELS
+from loaders.fhir_names import SUBJECTS, Named, Names, Within, names_one
+from loaders.fhir_types import (
+    Coding,
+    Concept,
+    ConceptOrReference,
+    Ident,
+    Period,
+    Quantity,
+    Range,
+    Reference,
+    Resource,
+    Timing,
+    Valued,
+)
+from loaders.items import Draft, Problem
+
+LEFT_OUT = "numbers that persons are known by left out: set VEINTRACE_PSEUDONYM_KEY to keep them as keyed hashes"
+_WRONG = "entered-in-error"
+_KNOWN = (
+    "http://loinc.org",
+    "http://snomed.info/sct",
+    "http://unitsofmeasure.org",
+    "http://terminology.hl7.org/",
+    "http://hl7.org/fhir/",
+    "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "http://www.ama-assn.org/go/cpt",
+    "https://www.isbt128.org/",
+)
+"""Code systems whose displays are words of the system; others may hold anything."""
+_PREFERRED = {"http://loinc.org": 0, "http://snomed.info/sct": 1}
+_UCUM = ("http://unitsofmeasure.org", "https://ucum.org/")
+_COMPARATORS = ("<", "<=", ">=", ">")
+_PLAIN_VALUE = 60
+_DATE_LIKE = frozenset("0123456789-:.+TZ ")
+
+
+class Told:
+    """What one resource tells."""
+
+    def __init__(
+        self, names: Names, zone: str | None, resource: Resource, type_: str, keys: list[Identifier], within: Within, at: str
+    ) -> None:
+        self.names, self.type, self.within = names, type_, within
+        self.problems: list[Problem] = []
+        self.notes: set[str] = set()
+        self._zone, self._resource, self._keys, self._at = zone, resource, keys, at
+        self._drafts: list[Draft] = []
+        self._parts = Counter[str]()
+        self._wrong = resource.status == _WRONG
+
+    # -- drafts
+
+    def record(self, kind: str, *idents: Ident | None) -> Draft:
+        """The draft of the resource's own record. It carries what of its identifiers names one thing; others are values."""
+        cls = MODELS[kind].CLASS
+        told = [*self._resource.identifier, *filter(None, idents)]
+        named = [ident for ident in told if names_one(ident, cls, self.type)]
+        draft = self._begun(Draft.of(self.names.steward, cls, [*self._keys, *self._identified(named, cls)]), kind)
+        others = [found.text for found in self._identified((ident for ident in told if ident not in named), cls)]
+        draft.value("x:identifiers", sorted(others) or None)
+        return draft
+
+    def part(self, kind: str, part: str) -> Draft:
+        """The draft of a record that is told as a part of the resource, such as the collection of a specimen."""
+        cls = MODELS[kind].CLASS
+        return self._begun(Draft.of(self.names.steward, cls, [self.key(part)]), kind)
+
+    def each(self, kind: str, part: str, code: str | None) -> Draft:
+        """The draft of one of several parts, which its code tells from the others, whatever their order."""
+        part = f"{part}.{code or ''}"
+        self._parts[part] += 1
+        return self.part(kind, part if self._parts[part] == 1 else f"{part}.{self._parts[part]}")
+
+    def about(self, named: Named) -> Draft:
+        """A draft of what the resource says of another record, without saying what kind that is."""
+        draft = Draft(self.names.steward, named.cls, named.record, names={named.record: named.text})
+        self._drafts.append(draft)
+        return draft
+
+    def key(self, part: str) -> Identifier:
+        """The key of a part."""
+        return Identifier("local", f"{self.within.base}.{part}", self.names.steward)
+
+    def _begun(self, draft: Draft, kind: str) -> Draft:
+        draft.fields["kind"] = kind
+        if self._wrong:
+            draft.fields[RETRACTED] = True
+        self._drafts.append(draft)
+        return draft
+
+    def retract(self) -> None:
+        """Take back all that the resource tells, as one that was entered in error."""
+        self._wrong = True
+        for draft in self._drafts:
+            draft.fields[RETRACTED] = True
+
+    def claims(self) -> list[Claim]:
+        """The claims, dated as the resource was last changed; undated where it does not say."""
+        meta = self._resource.meta
+        stamp = self.moment(meta.last_updated, "meta/lastUpdated") if meta and meta.last_updated else None
+        recorded = times.span(stamp)[1] if stamp else None
+        return [draft.claim(Evidence(self._at), recorded) for draft in self._drafts]
+
+    # -- names
+
+    def _identified(self, idents: Iterable[Ident], cls: str) -> Iterator[Identifier]:
+        """The keys and labels that identifiers are; those of persons that may not be kept are noted."""
+        for ident in idents:
+            if not ident.value:
+                continue
+            try:
+                found = self.names.identifier(ident, cls, pseudonym=self.type in SUBJECTS)
+            except InvalidIdentifier as error:
+                self.problems.append(Problem("identifier", "", error.code, error.reason, error.repair))
+                continue
+            if found is None:
+                self.notes.add(LEFT_OUT)
+            else:
+                yield found
+
+    def identity(self, ident: Ident, cls: str) -> Named | None:
+        """The record that an identifier with a system names; None where it names none."""
+        key = next(self._identified([ident], cls), None) if ident.system else None
+        return Named(cls, record_id(cls, key), key.text) if key and key.is_key else None
+
+    def named(self, reference: Reference | None, default: str, field: str, classes: tuple[str, ...] = ()) -> Named | None:
+        """The record that a reference names, if of one of some classes (else of `default`); what names none of these is noted."""
+        if reference is None or not (reference.reference or reference.identifier):
+            return None
+        try:
+            named = self.names.refer(reference, default, self.within)
+        except InvalidIdentifier as error:
+            self.problems.append(Problem(field, "", error.code, error.reason, error.repair))
+            return None
+        if named is None or named.cls not in (classes or (default,)):
+            place = re.sub(r"/\d+", "", field)
+            self.notes.add(f"{self.type}.{place}: references that name no record of its kind left out")
+            return None
+        return named
+
+    def link(
+        self,
+        draft: Draft,
+        relation: str,
+        reference: Reference | None,
+        default: str,
+        field: str,
+        *,
+        classes: tuple[str, ...] = (),
+        incoming: bool = False,
+        **properties: Any,
+    ) -> Named | None:
+        """Relate a draft to what a reference names; returns that."""
+        named = self.named(reference, default, field, classes)
+        if named:
+            draft.relate(relation, named.record, named.text, incoming=incoming, **properties)
+        return named
+
+    # -- values
+
+    def moment(self, text: str | None, field: str) -> str | None:
+        """The canonical instant of a text; a local time is of the steward's zone."""
+        if not text:
+            return None
+        try:
+            return times.canonical(text, self._zone)
+        except InvalidInstant as error:
+            shown = text if field != "birthDate" and set(text) <= _DATE_LIKE else ""
+            self.problems.append(Problem(field, shown[:_PLAIN_VALUE], error.code, error.reason, error.repair))
+            return None
+
+    def at(self, draft: Draft, name: str, text: str | None, field: str) -> None:
+        """State an instant."""
+        draft.value(name, self.moment(text, field))
+
+    def during(
+        self,
+        draft: Draft,
+        names: tuple[str, str],
+        field: str,
+        moment: str | None,
+        period: Period | None,
+        timing: Timing | None = None,
+    ) -> None:
+        """State when something happened, as `field[x]` tells it: from and to, or the one moment as the first of `names`."""
+        self.at(draft, names[0], moment, f"{field}DateTime")
+        if period:
+            self.at(draft, names[0], period.start, f"{field}Period/start")
+            self.at(draft, names[1], period.end, f"{field}Period/end")
+        if timing and timing.event:
+            self.at(draft, names[0], timing.event[0], f"{field}Timing/event/0")
+            if len(timing.event) > 1:
+                self.at(draft, names[1], timing.event[-1], f"{field}Timing/event/{len(timing.event) - 1}")
+
+    def coded(self, draft: Draft, name: str, concept: Concept | ConceptOrReference | None, *, spoken: bool = False) -> None:
+        """State a code (`spoken`: in the words of its system), and all its codings beside."""
+        concept = plain(concept)
+        draft.value(name, said(concept) if spoken else code_of(concept))
+        draft.value(f"x:{name}", codings(concept))
+
+    def codes(self, draft: Draft, name: str, concept: Concept | ConceptOrReference | None) -> None:
+        """State a code that no field of ours is for: its codings, or its text."""
+        concept = plain(concept)
+        draft.value(f"x:{name}", codings(concept) or said(concept))
+
+    def coded_all(self, draft: Draft, name: str, concepts: Iterable[Concept | ConceptOrReference]) -> None:
+        """State codes that no field of ours is for."""
+        draft.value(f"x:{name}", [codings(plain(each)) or said(plain(each)) for each in concepts] or None)
+
+
+def listed(value: Any) -> list[Any]:
+    """What R4 and R5 give as one or as several, as several."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def plain(concept: Concept | ConceptOrReference | None) -> Concept | None:
+    """The concept of what R5 gives as concept or reference."""
+    return concept.concept if isinstance(concept, ConceptOrReference) else concept
+
+
+def reference_of(told: Reference | ConceptOrReference | None) -> Reference | None:
+    """The reference of what R5 gives as concept or reference."""
+    return told.reference if isinstance(told, ConceptOrReference) else told
+
+
+def _coding(concept: Concept | None) -> Coding | None:
+    coded = [coding for coding in concept.coding if coding.code] if concept else []
+    return min(coded, key=lambda coding: _PREFERRED.get(coding.system or "", 2), default=None)
+
+
+def code_of(concept: Concept | None) -> str | None:
+    """The code: LOINC before SNOMED CT before any other; where there is none the text."""
+    coding = _coding(concept)
+    return coding.code if coding else concept.text if concept else None
+
+
+def said(concept: Concept | None) -> str | None:
+    """The concept in the words of its system, if that is one of the field's; else its code; where there is none the text."""
+    coding = _coding(concept)
+    if coding is None:
+        return concept.text if concept else None
+    return _display(coding) or coding.code
+
+
+def words_of(concept: Concept | ConceptOrReference | None) -> str:
+    """All words and codes of a concept, in small letters, to look for what it is."""
+    concept = plain(concept)
+    if concept is None:
+        return ""
+    told = [concept.text, *(word for coding in concept.coding for word in (coding.display, coding.code))]
+    return " ".join(filter(None, told)).lower()
+
+
+def codings(concept: Concept | None) -> list[dict[str, str]] | None:
+    """Every coding with a code, as it was given; None where there is none."""
+    told = [
+        {name: value for name, value in (("system", each.system), ("code", each.code), ("display", _display(each))) if value}
+        for each in (concept.coding if concept else ())
+        if each.code
+    ]
+    return told or None
+
+
+def _display(coding: Coding) -> str | None:
+    return coding.display if coding.system and coding.system.startswith(_KNOWN) else None
+
+
+def unit_of(quantity: Quantity) -> str | None:
+    """The unit: in UCUM where it is told."""
+    return quantity.code if quantity.code and quantity.system in _UCUM else quantity.unit or quantity.code
+
+
+def value_fields(told: Valued) -> Mapping[str, Any]:
+    """The fields of an Observation that `value[x]` tells."""
+    if (quantity := told.value_quantity) is not None:
+        return quantity_fields(quantity)
+    if told.value_codeable_concept is not None:
+        return {"value_text": said(told.value_codeable_concept), "x:value": codings(told.value_codeable_concept)}
+    if told.value_integer is not None:
+        return {"value": float(told.value_integer)}
+    if told.value_boolean is not None:
+        return {"value_text": str(told.value_boolean).lower()}
+    if (between := told.value_range) is not None:
+        return {"value_text": range_text(between), "unit": next((unit_of(q) for q in (between.low, between.high) if q), None)}
+    if (ratio := told.value_ratio) is not None:
+        return {"value_text": "/".join(_quantity_text(each) for each in (ratio.numerator, ratio.denominator))}
+    if (period := told.value_period) is not None:
+        return {"value_text": f"{period.start or ''}/{period.end or ''}"}
+    return {"value_text": told.value_string or told.value_time or told.value_date_time}
+
+
+def quantity_fields(quantity: Quantity) -> Mapping[str, Any]:
+    """The fields of an Observation that a quantity tells."""
+    if quantity.comparator and quantity.comparator not in _COMPARATORS:
+        return {"value_text": f"{quantity.comparator} {_number(quantity.value)}", "unit": unit_of(quantity)}
+    return {"value": quantity.value, "comparator": quantity.comparator, "unit": unit_of(quantity)}
+
+
+def range_text(between: Range) -> str:
+    """`5-10`, `>=5` or `<=10`."""
+    low, high = (quantity.value if quantity else None for quantity in (between.low, between.high))
+    if low is not None and high is not None:
+        return f"{_number(low)}-{_number(high)}"
+    return f">={_number(low)}" if low is not None else f"<={_number(high)}" if high is not None else ""
+
+
+def _quantity_text(quantity: Quantity | None) -> str:
+    return " ".join(filter(None, (_number(quantity.value), unit_of(quantity)))) if quantity else ""
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else str(int(value)) if value.is_integer() else repr(value)

@@ -1,0 +1,128 @@
+"""The data types of FHIR, as far as they are read (R4, 2.24; R5, 2.1.28): names, addresses, telecoms, narratives, photos and notes
+are no part of these models, so they go no further than the file.
+
+Members have their FHIR names (`valueQuantity`) in files and in what is wrong with them, and snake case here. Where R4 and R5
+differ both are read.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
+"""Text that may be stored."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """What all have in common: other members are left alone, types are those of the JSON."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, alias_generator=to_camel, validate_by_name=False, validate_by_alias=True)
+
+
+class Coding(Part):
+    """A code of a code system."""
+
+    system: Text | None = None
+    code: Text | None = None
+    display: Text | None = None
+
+
+class Concept(Part):
+    """CodeableConcept: the same thing in codes of several systems, or in words."""
+
+    coding: list[Coding] = Field(default_factory=list)
+    text: Text | None = None
+
+
+class Ident(Part):
+    """Identifier: a value within a system."""
+
+    use: Text | None = None
+    type: Concept | None = None
+    system: Text | None = None
+    value: Text | None = None
+
+
+class Reference(Part):
+    """Another resource: by its place, or by an identifier. Its display may name a person and is not read."""
+
+    reference: Text | None = None
+    type: Text | None = None
+    identifier: Ident | None = None
+
+
+class ConceptOrReference(Part):
+    """CodeableReference (R5)."""
+
+    concept: Concept | None = None
+    reference: Reference | None = None
+
+
+class Period(Part):
+    """From and to."""
+
+    start: Text | None = None
+    end: Text | None = None
+
+
+class Quantity(Part):
+    """A value with its unit: `code` where it is of UCUM."""
+
+    value: Number | None = None
+    comparator: Text | None = None
+    unit: Text | None = None
+    system: Text | None = None
+    code: Text | None = None
+
+
+class Range(Part):
+    """Low and high."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class Ratio(Part):
+    """One quantity to another."""
+
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+class Timing(Part):
+    """Moments at which something happened."""
+
+    event: list[Text] = Field(default_factory=list)
+
+
+class Valued(Part):
+    """`value[x]`."""
+
+    value_quantity: Quantity | None = None
+    value_codeable_concept: Concept | None = None
+    value_string: Text | None = None
+    value_boolean: bool | None = None
+    value_integer: int | None = None
+    value_range: Range | None = None
+    value_ratio: Ratio | None = None
+    value_time: Text | None = None
+    value_date_time: Text | None = None
+    value_period: Period | None = None
+    value_reference: Reference | None = None
+
+
+class Meta(Part):
+    """When the resource was last changed."""
+
+    last_updated: Text | None = None
+
+
+class Resource(Part):
+    """What every resource has."""
+
+    id: Text | None = None
+    meta: Meta | None = None
+    status: Text | None = None
+    identifier: list[Ident] = Field(default_factory=list)
