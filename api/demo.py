@@ -182,7 +182,7 @@ def _next(out: Path, graph: str | None, url: str) -> list[str]:
         *([again] if graph == LOCAL_NEO4J else []),
         f"  veintrace serve --graph {_kept(graph, url)}",
         f"  {address}",
-        "Now your own file (CSV or Parquet of the bundle, EPCIS as JSON-LD or XML), after `unset VEINTRACE_GRAPH`:",
+        "Now your own file (CSV or Parquet of the bundle, EPCIS, FHIR), after `unset VEINTRACE_GRAPH`:",
         "  veintrace load --dry-run YOUR-FILE       what would be accepted, what refused and why; keeps nothing",
         "  veintrace load YOUR-FILE                 into veintrace.db",
         "  veintrace handoffs --worst 3             where it waits, and whom to tell what",

@@ -24,7 +24,7 @@ SUFFIX = {
     "parquet": (".parquet",),
     "epcis": (".json", ".jsonld"),
     "epcis-xml": (".xml",),
-    "fhir": (".ndjson", ".json", ".jsonl"),
+    "fhir": (".ndjson", ".json"),
 }
 """How names of files of each format end."""
 _SUFFIXES = {suffix: format_ for format_, suffixes in reversed(SUFFIX.items()) for suffix in suffixes}

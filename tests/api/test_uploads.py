@@ -148,7 +148,7 @@ def test_archives_formats_and_encodings_are_known_as_by_the_command_line(send: S
         ({"name": ".person.csv"}, 400, "USAGE"),
         ({"name": "a/.."}, 400, "USAGE"),
         ({"name": "x" * 201}, 400, "USAGE"),
-        ({"name": "person.csv", "format": "fhir"}, 400, "USAGE"),
+        ({"name": "person.csv", "format": "hl7v2"}, 400, "USAGE"),
         ({"name": "person.csv", "encoding": "base64"}, 400, "USAGE"),
         ({"name": "person.csv", "key": "k" * 256}, 400, "USAGE"),
         ({"name": "person.csv", "dry_run": "yes"}, 400, "USAGE"),
