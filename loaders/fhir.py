@@ -27,6 +27,8 @@ from loaders.json_stream import MOST_BYTES, around, items
 
 REFUSED = "veintrace:refused"
 """The member of a resource from the quarantine that says what was wrong with it."""
+_LINES = (".ndjson", ".jsonl")
+_MARK = b"\xef\xbb\xbf"
 _LISTS = ("", "entry")
 _WHOLE = 4 * 2**20
 """Bytes of a document that is read at one go."""
@@ -86,23 +88,28 @@ def read(path: Path, context: Context) -> Iterator[Item | Refused]:
 def _whole(path: Path) -> Any:
     """A document. Raises `UnreadableSource`."""
     try:
-        return orjson.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        return orjson.loads(path.read_bytes().removeprefix(_MARK))
     except orjson.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise UnreadableSource(str(path), place, f"it is not JSON: {error.msg}", "mend the file at this place") from None
 
 
 def _is_lines(path: Path) -> bool:
-    """Whether a file is NDJSON: its first line is an object, and there are more."""
+    """Whether a file is NDJSON: its first line is an object by itself, or the second a resource."""
     with path.open("rb") as file:
-        line = file.readline(MOST_BYTES).removeprefix(b"\xef\xbb\xbf")
-        if not line.startswith(b"{") or not line.rstrip().endswith(b"}"):
-            return path.suffix.lower() in (".ndjson", ".jsonl") and not line.startswith(b"[")
-        try:
-            orjson.loads(line)
-        except orjson.JSONDecodeError:
-            return path.suffix.lower() in (".ndjson", ".jsonl")
-        return any(True for rest in iter(lambda: file.read(2**16), b"") if rest.strip())
+        first = file.readline(MOST_BYTES)
+        if isinstance(_line(first), dict):
+            return path.suffix.lower() in _LINES or any(rest.strip() for rest in iter(lambda: file.read(2**16), b""))
+        second = _line(file.readline(MOST_BYTES))
+        return isinstance(second, dict) and "resourceType" in second
+
+
+def _line(line: bytes) -> Any:
+    """What a line is by itself; None where that is no JSON."""
+    try:
+        return orjson.loads(line.removeprefix(_MARK))
+    except orjson.JSONDecodeError:
+        return None
 
 
 class _Found(NamedTuple):
@@ -140,7 +147,7 @@ class _Reader:
                     raise UnreadableSource(str(path), at, reason, "split it into several resources")
                 if not number % 1000:
                     self._context.reached(position)
-                if not (text := line.removeprefix(b"\xef\xbb\xbf").strip()):
+                if not (text := line.removeprefix(_MARK).strip()):
                     continue
                 try:
                     told = orjson.loads(text)

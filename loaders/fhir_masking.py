@@ -11,13 +11,16 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from loaders.fhir_names import CLASS_OF, Names, is_personal
-from loaders.fhir_types import Ident, Part, Reference, Resource
+from loaders.fhir_told import is_known
+from loaders.fhir_types import Coding, Concept, Ident, Part, Reference, Resource
 
 HIDDEN = "***"
 """What stands for a value that is not kept."""
 _DATE = re.compile(r"(\d{4})(-\d\d(-\d\d)?)?\Z", re.ASCII)
-_NUMBER_LIKE = re.compile(r"[-+0-9.,eE ]{1,30}\Z", re.ASCII)
+_NUMBER_LIKE = re.compile(r"[-+]?\d{1,9}([.,]\d{1,9})?\Z", re.ASCII)
 _DEEPEST = 30
+_WORDS = ("text", "display", "name", "value_string", "manufacturer", "unit", "code")
+"""Members that may have several words."""
 
 
 class Masking:
@@ -54,15 +57,16 @@ class Masking:
         kept = {}
         for name, info in model.model_fields.items():
             alias = info.alias or name
-            if alias in told:
-                kept[alias] = self._value(told[alias], info.annotation, person, depth + 1)
+            if alias in told and not _unread(told, model, alias):
+                value = self._value(told[alias], info.annotation, person, depth + 1)
+                kept[alias] = HIDDEN if _speaks(value) and name not in _WORDS else value
         return kept
 
     def _value(self, value: Any, wanted: Any, person: bool, depth: int) -> Any:
         if depth > _DEEPEST or value is None:
             return None if value is None else HIDDEN
         if isinstance(value, list):
-            return [self._value(each, wanted, person, depth + 1) for each in value]
+            return [self._value(each, wanted, person, depth + 1) for each in value] if _lists(wanted) else HIDDEN
         models = [each for each in _leaves(wanted) if isinstance(each, type) and issubclass(each, Part)]
         if isinstance(value, dict):
             if not models:
@@ -74,8 +78,9 @@ class Masking:
                 return self._reference(value)
             return self._part(value, model, person, depth)
         if isinstance(value, str):
-            texts = str in _leaves(wanted)
-            return value if texts or _NUMBER_LIKE.match(value) else HIDDEN
+            leaves = _leaves(wanted)
+            number = (float in leaves or int in leaves) and _NUMBER_LIKE.match(value)
+            return value if str in leaves or number else HIDDEN
         return value if not models else HIDDEN
 
     def _ident(self, told: dict[str, Any], person: bool) -> dict[str, Any]:
@@ -86,8 +91,8 @@ class Masking:
             return {}
         kept = found.model_dump(by_alias=True, exclude_none=True)
         cls = "person" if person else "object"
-        if found.value and is_personal(found, cls, pseudonym=False):
-            key = self._names.identifier(found, cls)
+        if found.value and (is_personal(found, cls) or not found.system):
+            key = self._names.identifier(found, cls) if found.system else None
             kept["value"] = key.value if key else None
         return {name: value for name, value in kept.items() if value is not None}
 
@@ -102,6 +107,18 @@ class Masking:
         return kept
 
 
+def _unread(told: dict[str, Any], model: type[Part], alias: str) -> bool:
+    """Whether a member is left alone where it is read: the text of what has a code, and words of a system that may say anything."""
+    if model is Concept and alias == "text":
+        return told.get("coding") not in (None, [])
+    return model is Coding and alias == "display" and not is_known(told.get("system"))
+
+
+def _speaks(value: Any) -> bool:
+    """Whether a value is of several words, as no code, place, unit or time is."""
+    return isinstance(value, str) and len(value.split()) > 1
+
+
 def numbers_of(resource: dict[str, Any]) -> set[str]:
     """The values of the identifiers of a resource that its person is known by."""
     told = resource.get("identifier")
@@ -114,6 +131,13 @@ def numbers_of(resource: dict[str, Any]) -> set[str]:
         if ident.value and is_personal(ident, "person"):
             found.add(ident.value)
     return found
+
+
+def _lists(annotation: Any) -> bool:
+    """Whether a list is asked for."""
+    return get_origin(annotation) is list or (
+        get_origin(annotation) in (Union, UnionType) and any(map(_lists, get_args(annotation)))
+    )
 
 
 def _leaves(annotation: Any) -> list[Any]:

@@ -7,6 +7,7 @@ collection from the donor, its making from others, what else was done with it, a
 import re
 
 from loaders import fhir_resources as r
+from loaders.fhir_names import is_donation
 from loaders.fhir_told import Told, code_of, codings, listed, quantity_fields, range_text, said, unit_of, value_fields, words_of
 from loaders.fhir_types import Concept, Ident, Period, Quantity, Reference
 from loaders.fhir_words import LEUKAPHERESIS, kind_of
@@ -18,7 +19,6 @@ _CELSIUS, _FAHRENHEIT, _KELVIN = "Cel", "[degF]", "K"
 _SCALES = {"celsius": _CELSIUS, "farenheit": _FAHRENHEIT, "fahrenheit": _FAHRENHEIT, "kelvin": _KELVIN}
 """Scales of R4, one of them spelled as there, in UCUM."""
 _ISBT_PRODUCT = re.compile(r"[A-Z][A-Z0-9]{4}[A-Za-z0-9][A-Z0-9][A-Za-z0-9]\Z")
-_DONATION = "DonationIdentificationNumber"
 _GS1 = re.compile(r"\d{14}\Z")
 
 
@@ -112,10 +112,8 @@ def _udi(it: r.Device) -> list[Ident]:
 
 def _donation(it: r.BiologicallyDerivedProduct) -> Ident | None:
     """The donation number of ISBT 128; any other identifier of a donation names no product, as several come of one."""
-    told = [it.biological_source_event, *it.identifier]
-    return next(
-        (each for each in told if each and each.value and (each.system or "").endswith(_DONATION)), it.biological_source_event
-    )
+    told = filter(None, (it.biological_source_event, *it.identifier))
+    return next((each for each in told if is_donation(each)), None)
 
 
 def _isbt(it: r.BiologicallyDerivedProduct, donation: Ident | None) -> Ident | None:

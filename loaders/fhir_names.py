@@ -214,6 +214,15 @@ def is_personal(found: Ident, cls: str, *, pseudonym: bool = False) -> bool:
     return cls == "person" and not pseudonym and _PSEUDONYM not in codes
 
 
+def is_donation(ident: Ident) -> bool:
+    """Whether an identifier is a donation number of ISBT 128."""
+    return bool(ident.value) and _is_donation(ident.system or "", ident.value or "")
+
+
+def _is_donation(system: str, value: str) -> bool:
+    return system.endswith("/DonationIdentificationNumber") or _DONATION.match(value) is not None
+
+
 def _by_system(system: str, value: str, cls: str) -> Identifier | None:
     """What a value of a known system is; None of any other."""
     word = re.split(r"[/:]", system.rstrip("/"))[-1].lower()
@@ -222,7 +231,7 @@ def _by_system(system: str, value: str, cls: str) -> Identifier | None:
             return identifiers.lenient(value, cls=cls)
         if cls == "episode" and re.sub(r"[^a-z]", "", word) in _CHAIN:
             return identifiers.parse(f"coi:{value}", cls=cls)
-        if cls == "object" and ((_ISBT in system and word == "donationidentificationnumber") or _DONATION.match(value)):
+        if cls == "object" and _is_donation(system, value):
             return identifiers.parse(f"din:{value}", cls=cls)
         if cls == "object" and _ISBT in system and word == "singleeuropeancode":
             return identifiers.parse(f"sec:{value}", cls=cls)

@@ -38,11 +38,11 @@ _KNOWN = (
     "http://www.ama-assn.org/go/cpt",
     "https://www.isbt128.org/",
 )
-"""Code systems whose displays are words of the system; others may hold anything."""
 _PREFERRED = {"http://loinc.org": 0, "http://snomed.info/sct": 1}
 _UCUM = ("http://unitsofmeasure.org", "https://ucum.org/")
 _COMPARATORS = ("<", "<=", ">=", ">")
-_PLAIN_VALUE = 60
+_SHORT = 100
+"""Characters of a text that is a value or a name of something; a longer one is a narrative."""
 _DATE_LIKE = frozenset("0123456789-:.+TZ ")
 
 
@@ -63,14 +63,10 @@ class Told:
     # -- drafts
 
     def record(self, kind: str, *idents: Ident | None) -> Draft:
-        """The draft of the resource's own record. It carries what of its identifiers names one thing; others are values."""
+        """The draft of the resource's own record, with what of its identifiers names one thing. Others are not kept."""
         cls = MODELS[kind].CLASS
-        told = [*self._resource.identifier, *filter(None, idents)]
-        named = [ident for ident in told if names_one(ident, cls, self.type)]
-        draft = self._begun(Draft.of(self.names.steward, cls, [*self._keys, *self._identified(named, cls)]), kind)
-        others = [found.text for found in self._identified((ident for ident in told if ident not in named), cls)]
-        draft.value("x:identifiers", sorted(others) or None)
-        return draft
+        told = [ident for ident in (*self._resource.identifier, *idents) if ident and names_one(ident, cls, self.type)]
+        return self._begun(Draft.of(self.names.steward, cls, [*self._keys, *self._identified(told, cls)]), kind)
 
     def part(self, kind: str, part: str) -> Draft:
         """The draft of a record that is told as a part of the resource, such as the collection of a specimen."""
@@ -178,7 +174,7 @@ class Told:
             return times.canonical(text, self._zone)
         except InvalidInstant as error:
             shown = text if field != "birthDate" and set(text) <= _DATE_LIKE else ""
-            self.problems.append(Problem(field, shown[:_PLAIN_VALUE], error.code, error.reason, error.repair))
+            self.problems.append(Problem(field, shown, error.code, error.reason, error.repair))
             return None
 
     def at(self, draft: Draft, name: str, text: str | None, field: str) -> None:
@@ -235,6 +231,11 @@ def reference_of(told: Reference | ConceptOrReference | None) -> Reference | Non
     return told.reference if isinstance(told, ConceptOrReference) else told
 
 
+def short(text: str | None) -> str | None:
+    """A text, if it is no narrative, which may name a person."""
+    return text if text and len(text) <= _SHORT and "\n" not in text else None
+
+
 def _coding(concept: Concept | None) -> Coding | None:
     coded = [coding for coding in concept.coding if coding.code] if concept else []
     return min(coded, key=lambda coding: _PREFERRED.get(coding.system or "", 2), default=None)
@@ -243,14 +244,14 @@ def _coding(concept: Concept | None) -> Coding | None:
 def code_of(concept: Concept | None) -> str | None:
     """The code: LOINC before SNOMED CT before any other; where there is none the text."""
     coding = _coding(concept)
-    return coding.code if coding else concept.text if concept else None
+    return coding.code if coding else short(concept.text) if concept else None
 
 
 def said(concept: Concept | None) -> str | None:
     """The concept in the words of its system, if that is one of the field's; else its code; where there is none the text."""
     coding = _coding(concept)
     if coding is None:
-        return concept.text if concept else None
+        return short(concept.text) if concept else None
     return _display(coding) or coding.code
 
 
@@ -274,7 +275,12 @@ def codings(concept: Concept | None) -> list[dict[str, str]] | None:
 
 
 def _display(coding: Coding) -> str | None:
-    return coding.display if coding.system and coding.system.startswith(_KNOWN) else None
+    return coding.display if is_known(coding.system) else None
+
+
+def is_known(system: Any) -> bool:
+    """Whether the displays of a code system are words of the system; those of others may hold anything."""
+    return isinstance(system, str) and system.startswith(_KNOWN)
 
 
 def unit_of(quantity: Quantity) -> str | None:
@@ -298,7 +304,7 @@ def value_fields(told: Valued) -> Mapping[str, Any]:
         return {"value_text": "/".join(_quantity_text(each) for each in (ratio.numerator, ratio.denominator))}
     if (period := told.value_period) is not None:
         return {"value_text": f"{period.start or ''}/{period.end or ''}"}
-    return {"value_text": told.value_string or told.value_time or told.value_date_time}
+    return {"value_text": short(told.value_string) or told.value_time or told.value_date_time}
 
 
 def quantity_fields(quantity: Quantity) -> Mapping[str, Any]:

@@ -1,0 +1,664 @@
+"""FHIR R4 and R5: what each resource tells, how references lead from one to the other, and what is refused where."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.claims import Claim
+from graph.model import MODELS
+from graph.record import Record
+from graph.sqlite_store import SqliteStore
+from graph.view import View, view
+from loaders import fhir
+from loaders.fhir_told import LEFT_OUT
+from loaders.items import Context, Item, Refused
+from loaders.pipeline import LoadReport
+from loaders.reading import read_one
+from loaders.sources import Source, found
+from queries.lineage import lineage
+
+Landed = Callable[..., LoadReport]
+NewStore = Callable[[], SqliteStore]
+ISBT = "https://www.isbt128.org/uri"
+V2 = "http://terminology.hl7.org/CodeSystem/v2-0203"
+DONOR = {"reference": "Patient/d1"}
+
+
+def resource(type_: str, id_: str | None = "1", **members: Any) -> dict[str, Any]:
+    """A resource; members by their FHIR names."""
+    return {"resourceType": type_, **({"id": id_} if id_ else {}), **members}
+
+
+def bundle(*entries: dict[str, Any], urls: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A bundle of resources, with the URLs of the first of them."""
+    told = [{"resource": each} for each in entries]
+    for entry, url in zip(told, urls, strict=False):
+        entry["fullUrl"] = url  # type: ignore[assignment]
+    return {"resourceType": "Bundle", "type": "collection", "entry": told}
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Callable[..., list[Item | Refused]]:
+    """What the reader says of a document."""
+
+    def read(document: Any, **context: Any) -> list[Item | Refused]:
+        path = tmp_path / "document.json"
+        path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+        return list(read_one(Source(path, "fhir"), Context("H", **context)))
+
+    return read
+
+
+Told = Callable[..., list[Item | Refused]]
+
+
+def claims_of(items: list[Item | Refused]) -> list[Claim]:
+    """All claims; nothing may be refused."""
+    refused = [item for item in items if isinstance(item, Refused)]
+    assert not refused, refused
+    return [claim for item in items if isinstance(item, Item) for claim in item.claims]
+
+
+def kinds_of(claims: list[Claim]) -> list[tuple[str, str | None]]:
+    """Kind and type of each record, in order."""
+    return sorted((claim.fields["kind"], claim.fields.get(".type")) for claim in claims)
+
+
+def named(claim: Claim, relation: str) -> list[str | None]:
+    """The keys of what a claim relates to."""
+    ends = [path.split()[1] for path in claim.fields if path.startswith(f"{relation} ") and len(path.split()) == 2]
+    single = claim.fields.get(relation)
+    return sorted(str(claim.names[end]) for end in [*ends, *([single] if single else [])])
+
+
+def key_of(claim: Claim) -> str | None:
+    """The key a claim is made under."""
+    return claim.names[claim.record]
+
+
+def problems_of(items: list[Item | Refused]) -> list[tuple[str, str, str]]:
+    """Where each refused item stands, and the first thing that is wrong with it."""
+    return [(item.at, item.problems[0].field, item.problems[0].code) for item in items if isinstance(item, Refused)]
+
+
+@pytest.fixture
+def sent(tmp_path: Path) -> Callable[..., Path]:
+    """Writes resources into a file, a line each."""
+
+    def write(*documents: dict[str, Any], name: str = "sent.json") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{json.dumps(each)}\n" for each in documents), encoding="utf-8")
+        return path
+
+    return write
+
+
+Sent = Callable[..., Path]
+
+
+def record_of(seen: View, text: str) -> Record:
+    """The record that a text names."""
+    record = seen.resolve(text)
+    return seen.records(seen.joined([record]))[record]
+
+
+# -- resources
+
+
+def test_a_patient_is_a_person_of_sex_and_year_of_birth_alone(told: Told) -> None:
+    [claim] = claims_of(told(resource("Patient", "p1", gender="female", birthDate="1974-12-25", name=[{"family": "Doe"}])))
+    assert claim.fields == {"kind": "Person", ".sex": "female", ".birth_year": 1974}
+    assert key_of(claim) == "local:Patient/p1@H"
+
+
+def test_a_death_is_an_outcome_of_the_person(told: Told) -> None:
+    person, death = claims_of(told(resource("Patient", "p1", deceasedDateTime="2024-05")))
+    assert (death.fields["kind"], death.fields[".type"], death.fields[".occurred_at"]) == ("Outcome", "death", "2024-05")
+    assert named(death, "ABOUT") == [key_of(person)]
+
+
+def test_whoever_a_patient_was_registered_as_before_is_the_same_person(told: Told) -> None:
+    links = [{"other": {"reference": "Patient/p0"}, "type": "replaces"}, {"other": {"reference": "Patient/x"}, "type": "seealso"}]
+    [claim] = claims_of(told(resource("Patient", "p1", link=links)))
+    assert named(claim, "SAME_AS") == ["local:Patient/p0@H"]
+
+
+R4_PRODUCT = resource(
+    "BiologicallyDerivedProduct",
+    productCategory="cells",
+    productCode={"coding": [{"system": f"{ISBT}/ProductDescriptionCode", "code": "S2598V00"}], "text": "HPC, Apheresis"},
+    identifier=[{"system": f"{ISBT}/DonationIdentificationNumber", "value": "A999924123456"}],
+    request=[{"reference": "ServiceRequest/o1"}],
+    collection={
+        "collector": {"reference": "Organization/bc"},
+        "source": DONOR,
+        "collectedPeriod": {"start": "2024-05-01T08:00:00+02:00", "end": "2024-05-01T12:00:00+02:00"},
+    },
+    storage=[{"temperature": -150, "scale": "celsius", "duration": {"start": "2024-05-01", "end": "2024-05-03"}}],
+)
+R5_PRODUCT = {
+    **{name: value for name, value in R4_PRODUCT.items() if name not in ("identifier", "storage", "productCategory")},
+    "productCategory": {"system": "http://hl7.org/fhir/product-category", "code": "cells"},
+    "biologicalSourceEvent": R4_PRODUCT["identifier"][0],
+    "expirationDate": "2029-05-01",
+    "property": [{"type": {"coding": [{"code": "CD34"}]}, "valueQuantity": {"value": 4.2, "unit": "10*6/kg"}}],
+}
+
+
+@pytest.mark.parametrize("product", [R4_PRODUCT, R5_PRODUCT])
+def test_a_product_of_r4_and_of_r5_is_a_starting_material_that_a_collection_made_of_its_donor(
+    told: Told, product: dict[str, Any]
+) -> None:
+    claims = claims_of(told(product))
+    material = next(claim for claim in claims if claim.fields["kind"] == "Material")
+    assert key_of(material) == "isbt128:A999924123456-S2598V00"
+    assert "is din:A999924123456" in material.fields
+    assert material.fields[".type"] == "starting_material"
+    assert material.fields[".x:product_category"] == "cells"
+    assert named(material, "FOR_EPISODE") == ["local:ServiceRequest/o1@H"]
+    step = next(claim for claim in claims if claim.fields.get(".type") == "leukapheresis")
+    assert (named(step, "INPUT_TO"), named(step, "OUTPUT")) == (["local:Patient/d1@H"], [key_of(material)])
+    assert named(step, "PERFORMED_BY") == ["local:Organization/bc@H"]
+    assert (step.fields[".started_at"], step.fields[".ended_at"]) == ("2024-05-01T08:00:00+02:00", "2024-05-01T12:00:00+02:00")
+
+
+def test_what_only_one_of_them_tells_is_kept_too(told: Told) -> None:
+    r4, r5 = (claims_of(told(each)) for each in (R4_PRODUCT, R5_PRODUCT))
+    [storing] = [claim for claim in r4 if claim.fields.get(".type") == "storing"]
+    [temperature] = [claim for claim in r4 if claim.fields["kind"] == "Observation"]
+    assert (storing.fields[".started_at"], storing.fields[".ended_at"]) == ("2024-05-01", "2024-05-03")
+    assert (temperature.fields[".value"], temperature.fields[".unit"]) == (-150.0, "Cel")
+    [count] = [claim for claim in r5 if claim.fields["kind"] == "Observation"]
+    assert (count.fields[".code"], count.fields[".value"], count.fields[".unit"]) == ("CD34", 4.2, "10*6/kg")
+    assert r5[0].fields[".expires_at"] == "2029-05-01"
+
+
+def test_products_of_one_donation_are_several(told: Told) -> None:
+    donation = {"system": "urn:oid:2.16.840.1.113883.6.18.2.1", "value": "A999924123456"}
+    one, two = (resource("BiologicallyDerivedProduct", id_, identifier=[donation]) for id_ in ("a", "b"))
+    other = {"system": "http://centre.example/donations", "value": "77"}
+    three, four = (resource("BiologicallyDerivedProduct", id_, biologicalSourceEvent=other) for id_ in ("c", "d"))
+    claims = claims_of(told(bundle(one, two, three, four)))
+    assert len({claim.record for claim in claims}) == 4
+    assert not any("SAME_AS" in path for claim in claims for path in claim.fields)
+
+
+def test_a_specimen_tells_of_its_collection_processing_receipt_and_container(told: Told) -> None:
+    claims = claims_of(
+        told(
+            resource(
+                "Specimen",
+                "s1",
+                identifier=[{"system": "http://lab.example/specimens", "value": "77"}],
+                accessionIdentifier={"system": "http://lab.example/accessions", "value": "A-1"},
+                type={"coding": [{"system": "http://snomed.info/sct", "code": "119297000", "display": "Blood specimen"}]},
+                subject=DONOR,
+                receivedTime="2024-05-02T09:00:00Z",
+                collection={"collector": {"reference": "Practitioner/n1"}, "collectedDateTime": "2024-05-01T08:00:00Z"},
+                processing=[{"method": {"text": "spun"}, "timeDateTime": "2024-05-02T10:00:00Z"}],
+                container=[{"device": {"reference": "Device/tube"}}],
+            )
+        )
+    )
+    assert kinds_of(claims) == [
+        ("Handoff", "receiving"),
+        ("Material", "sample"),
+        ("Step", "collection"),
+        ("Step", "packing"),
+        ("Step", "spun"),
+    ]
+    assert key_of(claims[0]) == "local:77@http://lab.example/specimens"
+    assert named(claims[0], "SAME_AS") == ["local:Specimen/s1@H"]
+    assert claims[1].fields[".operator"] == "Practitioner/n1"
+
+
+def test_a_lineage_leads_from_an_aliquot_over_its_specimen_to_the_donor(store: SqliteStore, sent: Sent, landed: Landed) -> None:
+    aliquot = resource("Specimen", "a", parent=[{"reference": "Specimen/s1"}], subject=DONOR)
+    landed(store, sent(bundle(aliquot, resource("Specimen", "s1", subject=DONOR), resource("Patient", "d1"))), steward="H")
+    seen = view(store, None)
+    up = lineage(seen, [seen.resolve("Specimen/a@H")], "up")
+    assert {seen.resolve("Specimen/s1@H"), seen.resolve("Patient/d1@H")} <= set(up.records)
+    assert up.completeness.depth_reached == 2
+
+
+def test_an_observation_keeps_its_codes_and_is_about_person_and_specimen(told: Told) -> None:
+    codings = [
+        {"system": "http://lab.example", "code": "hb", "display": "anything"},
+        {"system": "http://loinc.org", "code": "718-7", "display": "Hemoglobin [Mass/volume] in Blood"},
+    ]
+    value = {"value": 12.5, "comparator": "<", "unit": "gram per decilitre", "system": "http://unitsofmeasure.org", "code": "g/dL"}
+    [claim] = claims_of(
+        told(
+            resource(
+                "Observation",
+                code={"coding": codings, "text": "Hb"},
+                subject=DONOR,
+                specimen={"reference": "Specimen/s1"},
+                effectiveDateTime="2024-05",
+                valueQuantity=value,
+                meta={"lastUpdated": "2024-05-02T10:00:00.5Z"},
+            )
+        )
+    )
+    fields = claim.fields
+    assert (fields[".code"], fields[".value"], fields[".comparator"], fields[".unit"]) == ("718-7", 12.5, "<", "g/dL")
+    assert fields[".x:code"] == [{"system": "http://lab.example", "code": "hb"}, codings[1]]
+    assert fields[".observed_at"] == "2024-05"
+    assert named(claim, "ABOUT") == ["local:Patient/d1@H", "local:Specimen/s1@H"]
+    assert claim.recorded_at == 1_714_644_000_500_000
+
+
+def test_each_component_is_an_observation_of_its_own_whatever_their_order(told: Told) -> None:
+    pressures = [
+        {"code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "valueQuantity": {"value": value, "unit": "mm[Hg]"}}
+        for code, value in (("8480-6", 107), ("8462-4", 60))
+    ]
+    panel = {"code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}]}, "subject": DONOR}
+    one = claims_of(told(resource("Observation", **panel, component=pressures)))
+    other = claims_of(told(resource("Observation", **panel, component=pressures[::-1])))
+    assert sorted(claim.body() for claim in one) == sorted(claim.body() for claim in other)
+    assert [(c.fields[".code"], c.fields.get(".panel"), c.fields.get(".value")) for c in one] == [
+        ("85354-9", None, None),
+        ("8480-6", "85354-9", 107.0),
+        ("8462-4", "85354-9", 60.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "told_as"),
+    [
+        ({"valueString": "positive"}, {".value_text": "positive"}),
+        ({"valueString": "a narrative " * 20}, {}),
+        ({"valueBoolean": True}, {".value_text": "true"}),
+        ({"valueInteger": 3}, {".value": 3.0}),
+        ({"valueRange": {"low": {"value": 5, "unit": "kg"}, "high": {"value": 10.5}}}, {".value_text": "5-10.5", ".unit": "kg"}),
+        ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 128}}}, {".value_text": "1/128"}),
+        ({"valueDateTime": "2024-05"}, {".value_text": "2024-05"}),
+        (
+            {"valueCodeableConcept": {"coding": [{"system": "http://snomed.info/sct", "code": "1", "display": "A"}]}},
+            {".value_text": "A", ".x:value": [{"system": "http://snomed.info/sct", "code": "1", "display": "A"}]},
+        ),
+    ],
+)
+def test_values_of_every_kind_are_kept(told: Told, value: dict[str, Any], told_as: dict[str, Any]) -> None:
+    [claim] = claims_of(told(resource("Observation", **value)))
+    assert claim.fields == {"kind": "Observation", **told_as}
+
+
+def test_a_procedure_takes_from_a_person_or_treats_it_with_what_it_uses(told: Told) -> None:
+    apheresis = {"coding": [{"system": "http://snomed.info/sct", "code": "77257005", "display": "Leukapheresis"}]}
+    infusion = {"text": "Infusion of CAR T cells"}
+    used = {"usedReference": [{"reference": "BiologicallyDerivedProduct/b1"}]}
+    r5 = {"used": [{"reference": {"reference": "BiologicallyDerivedProduct/b1"}}], "occurrenceDateTime": "2024-06-01"}
+    taken, treated, again = claims_of(
+        told(
+            bundle(
+                resource("Procedure", "1", code=apheresis, subject=DONOR, status="completed", location={"reference": "Location/w"}),
+                resource("Procedure", "2", code=infusion, subject=DONOR, performedDateTime="2024-06-01", **used),
+                resource("Procedure", "3", code=infusion, subject=DONOR, **r5),
+            )
+        )
+    )
+    assert (taken.fields[".type"], named(taken, "INPUT_TO"), named(taken, "AT")) == (
+        "leukapheresis",
+        ["local:Patient/d1@H"],
+        ["local:Location/w@H"],
+    )
+    assert (named(treated, "INPUT_TO"), named(treated, "OUTPUT")) == (
+        ["local:BiologicallyDerivedProduct/b1@H"],
+        ["local:Patient/d1@H"],
+    )
+    assert {name: value for name, value in again.fields.items() if name != ".x:status"} == treated.fields
+
+
+def test_transports_deliveries_and_dispenses_are_handoffs(told: Told) -> None:
+    thing, here, there = {"reference": "BiologicallyDerivedProduct/b1"}, {"reference": "Location/a"}, {"reference": "Location/b"}
+    transport, delivery, dispense = claims_of(
+        told(
+            bundle(
+                resource(
+                    "Transport",
+                    currentLocation=here,
+                    requestedLocation=there,
+                    owner={"reference": "Organization/carrier"},
+                    completionTime="2024-05-02T10:00:00Z",
+                    priority="stat",
+                    input=[{"valueReference": thing}],
+                ),
+                resource(
+                    "SupplyDelivery",
+                    status="completed",
+                    supplier={"reference": "Organization/s"},
+                    destination=there,
+                    suppliedItem={"itemReference": thing, "quantity": {"value": 2, "unit": "bag"}},
+                    occurrencePeriod={"start": "2024-05-01", "end": "2024-05-02"},
+                ),
+                resource(
+                    "BiologicallyDerivedProductDispense",
+                    product=thing,
+                    patient=DONOR,
+                    whenHandedOver="2024-05-03",
+                    destination=there,
+                ),
+            )
+        )
+    )
+    assert all(named(claim, "SUBJECT_OF") == ["local:BiologicallyDerivedProduct/b1@H"] for claim in (transport, delivery, dispense))
+    assert (named(transport, "FROM"), named(transport, "TO"), named(transport, "CARRIED_BY")) == (
+        ["local:Location/a@H"],
+        ["local:Location/b@H"],
+        ["local:Organization/carrier@H"],
+    )
+    assert (transport.fields[".delivered_at"], transport.fields[".priority"]) == ("2024-05-02T10:00:00Z", "emergency")
+    assert (delivery.fields[".released_at"], delivery.fields[".delivered_at"]) == ("2024-05-01", "2024-05-02")
+    assert [value for path, value in delivery.fields.items() if path.endswith((" quantity", " unit"))] == [2.0, "bag"]
+    assert (dispense.fields[".released_at"], named(dispense, "TO")) == ("2024-05-03", ["local:Location/b@H"])
+
+
+def test_what_was_given_to_a_patient_goes_into_a_step_that_treats_it(told: Told) -> None:
+    for medication in (
+        {"medicationReference": {"reference": "BiologicallyDerivedProduct/b1"}, "effectiveDateTime": "2024-06-01"},
+        {"medication": {"reference": {"reference": "BiologicallyDerivedProduct/b1"}}, "occurenceDateTime": "2024-06-01"},
+    ):
+        [claim] = claims_of(told(resource("MedicationAdministration", status="completed", subject=DONOR, **medication)))
+        assert (claim.fields[".type"], claim.fields[".started_at"]) == ("infusion", "2024-06-01")
+        assert (named(claim, "INPUT_TO"), named(claim, "OUTPUT")) == (
+            ["local:BiologicallyDerivedProduct/b1@H"],
+            ["local:Patient/d1@H"],
+        )
+
+
+def test_an_order_is_the_episode_of_its_patient(told: Told) -> None:
+    chain = {"system": "http://hospital.example/chain-of-identity", "value": "COI-77"}
+    code = {"coding": [{"system": "http://snomed.info/sct", "code": "1", "display": "CAR T"}]}
+    for members in (
+        {"code": code, "reasonCode": [{"text": "ALL"}]},
+        {"code": {"concept": code}, "reason": [{"concept": {"text": "ALL"}}]},
+    ):
+        [claim] = claims_of(
+            told(
+                resource(
+                    "ServiceRequest", "o1", identifier=[chain], status="revoked", subject=DONOR, authoredOn="2024-04-01", **members
+                )
+            )
+        )
+        assert (key_of(claim), named(claim, "SAME_AS")) == ("coi:COI-77", ["local:ServiceRequest/o1@H"])
+        fields = {name: claim.fields[name] for name in (".therapy", ".indication", ".ordered_at", ".status")}
+        assert fields == {".therapy": "CAR T", ".indication": "ALL", ".ordered_at": "2024-04-01", ".status": "cancelled"}
+        assert named(claim, "ABOUT") == ["local:Patient/d1@H"]
+
+
+def test_harm_is_an_outcome_that_is_attributed_to_what_is_suspected(told: Told) -> None:
+    for members in (
+        {"event": {"text": "CRS"}, "date": "2024-06-03", "suspectEntity": [{"instance": {"reference": "Procedure/2"}}]},
+        {
+            "code": {"text": "CRS"},
+            "occurrenceDateTime": "2024-06-03",
+            "suspectEntity": [{"instanceReference": {"reference": "Procedure/2"}}],
+        },
+    ):
+        [claim] = claims_of(told(resource("AdverseEvent", subject=DONOR, **members)))
+        assert (claim.fields[".type"], claim.fields[".term"], claim.fields[".occurred_at"]) == ("toxicity", "CRS", "2024-06-03")
+        assert named(claim, "ABOUT") == ["local:Patient/d1@H", "local:Procedure/2@H"]
+    [fatal] = claims_of(told(resource("AdverseEvent", outcome={"coding": [{"code": "fatal"}]})))
+    assert fatal.fields[".type"] == "death"
+
+
+def test_what_a_consent_denies_is_no_purpose_it_allows(told: Told) -> None:
+    research = {
+        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HRESCH", "display": "research"}]
+    }
+    provision = {"purpose": research["coding"], "period": {"start": "2024-01-01", "end": "2029-01-01"}}
+    allowed, denied, refused = claims_of(
+        told(
+            bundle(
+                resource("Consent", "1", patient=DONOR, provision={"type": "permit", **provision}),
+                resource("Consent", "2", patient=DONOR, provision={"type": "deny", **provision}),
+                resource("Consent", "3", subject=DONOR, decision="deny", provision=[provision]),
+            )
+        )
+    )
+    assert (allowed.fields[".purposes"], allowed.fields[".valid_from"]) == ("research", "2024-01-01")
+    for claim in (denied, refused):
+        assert ".purposes" not in claim.fields
+        assert claim.fields[".x:denied"] == "research"
+
+
+def test_the_number_of_a_subject_in_a_study_is_a_pseudonym_that_others_may_know(told: Told) -> None:
+    number = {"system": "http://study.example/subjects", "value": "S-001"}
+    for member in ("individual", "subject"):
+        [claim] = claims_of(told(resource("ResearchSubject", "r1", identifier=[number], **{member: DONOR})))
+        keys = {str(key_of(claim)), *map(str, named(claim, "SAME_AS"))}
+        assert keys == {"local:S-001@http://study.example/subjects", "local:ResearchSubject/r1@H", "local:Patient/d1@H"}
+
+
+def test_members_of_a_group_are_observed_to_be_in_it(told: Told) -> None:
+    group = resource("Group", "g", name="not kept", member=[{"entity": DONOR, "period": {"start": "2024-01-01"}}])
+    [claim] = claims_of(told(group))
+    assert (claim.fields[".code"], claim.fields[".value_text"], claim.fields[".started_at"]) == (
+        "member-of",
+        "Group/g",
+        "2024-01-01",
+    )
+
+
+def test_what_was_eaten_is_observed_item_by_item(told: Told) -> None:
+    intake = resource(
+        "NutritionIntake",
+        subject=DONOR,
+        occurrenceDateTime="2024-05-01",
+        consumedItem=[{"nutritionProduct": {"concept": {"text": "soup"}}, "amount": {"value": 50, "unit": "%"}}],
+        ingredientLabel=[{"nutrient": {"concept": {"text": "sodium"}}, "amount": {"value": 770, "unit": "mg"}}],
+    )
+    _, soup, sodium = claims_of(told(intake))
+    assert [(each.fields[".code"], each.fields[".value"], each.fields[".unit"]) for each in (soup, sodium)] == [
+        ("soup", 50.0, "%"),
+        ("sodium", 770.0, "mg"),
+    ]
+
+
+def test_what_was_entered_in_error_is_retracted_with_all_its_parts(told: Told) -> None:
+    wrong = {"coding": [{"code": "entered-in-error"}]}
+    for each in (
+        resource("Observation", status="entered-in-error", component=[{"code": {"text": "a"}}]),
+        resource("Procedure", status="entered-in-error"),
+        resource("Condition", verificationStatus=wrong),
+    ):
+        assert all(claim.fields["retracted"] for claim in claims_of(told(each)))
+
+
+def test_every_value_has_a_field_of_the_model_or_is_marked_as_an_extension(reference: Path) -> None:
+    for path in sorted((reference / "fhir").rglob("*.json")):
+        for claim in claims_of(list(read_one(Source(path, "fhir"), Context("H")))):
+            model = MODELS[claim.fields["kind"]]
+            names = {path[1:] for path in claim.fields if path.startswith(".") and not path.startswith(".x:")}
+            assert names <= set(model.model_fields), path
+            model.model_validate({name: claim.fields[f".{name}"] for name in names}, context={"zone": None})
+
+
+# -- references
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [
+        ({"reference": "Specimen/s1"}, "local:Specimen/s1@H"),
+        ({"reference": "Specimen/s1/_history/3"}, "local:Specimen/s1@H"),
+        ({"reference": "https://fhir.example/r4/Specimen/s1"}, "https://fhir.example/r4/Specimen/s1"),
+        ({"reference": "urn:uuid:6f2b6b6c-0000-4000-8000-000000000001"}, "urn:uuid:6f2b6b6c-0000-4000-8000-000000000001"),
+        ({"reference": "Specimen?identifier=http://lab.example|77"}, "local:77@http://lab.example"),
+        ({"identifier": {"system": "http://lab.example", "value": "77"}, "type": "Specimen"}, "local:77@http://lab.example"),
+        ({"identifier": {"system": "urn:veintrace:organization:LAB", "value": "77"}}, "local:77@LAB"),
+        (
+            {"identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:epc:id:sscc:4012345.0000000333"}},
+            "https://id.gs1.org/00/040123450000003338",
+        ),
+        ({"reference": "#inner"}, "local:Observation/1#inner@H"),
+    ],
+)
+def test_a_reference_names_its_record_in_every_form(told: Told, reference: dict[str, Any], key: str) -> None:
+    inner = [{"resourceType": "Specimen", "id": "inner"}] if reference.get("reference") == "#inner" else []
+    claims = claims_of(told(resource("Observation", specimen=reference, contained=inner)))
+    assert named(claims[0], "ABOUT") == [key]
+
+
+def test_what_a_reference_cannot_name_is_noted(told: Told) -> None:
+    for reference in ({"reference": "Substance/x"}, {"reference": "#nowhere"}, {"reference": "no reference"}):
+        [item] = told(resource("Observation", specimen=reference))
+        assert isinstance(item, Item)
+        assert item.notes == ("Observation.specimen: references that name no record of its kind left out",)
+    [item] = told(resource("Observation", specimen={"display": "Dr. Somebody"}))
+    assert item == Item("", item.claims, ())  # type: ignore[union-attr]
+
+
+def test_a_resource_of_a_bundle_is_known_by_its_url_and_by_its_place(told: Told) -> None:
+    url, urn = "https://fhir.example/r4/Patient/d1", "urn:uuid:6f2b6b6c-0000-4000-8000-000000000001"
+    one, two, three = claims_of(
+        told(bundle(resource("Patient", "d1"), resource("Patient", None), resource("Patient", "d2"), urls=(url, urn)))
+    )
+    assert (key_of(one), named(one, "SAME_AS")) == (url, ["local:Patient/d1@H"])
+    assert key_of(two) == urn
+    assert key_of(three) == "local:Patient/d2@H"
+
+
+def test_references_resolve_across_files_and_loads_and_those_that_dangle_are_stubs(
+    store: SqliteStore, sent: Sent, landed: Landed
+) -> None:
+    first = landed(store, sent(resource("Observation", subject=DONOR, specimen={"reference": "Specimen/s1"})), steward="H")
+    assert first.totals.stubs == 2
+    landed(store, sent(resource("Patient", "d1", gender="female"), name="other.ndjson"), steward="H")
+    seen = view(store, None)
+    assert not record_of(seen, "Patient/d1@H").stub
+    assert record_of(seen, "Specimen/s1@H").stub
+
+
+# -- documents
+
+
+SIX = [
+    resource("Patient", "d1", birthDate="1974"),
+    resource("Specimen", "s1", subject=DONOR, collection={"collectedDateTime": "2024-05-01"}),
+    resource("Observation", "o1", subject=DONOR, valueInteger=3),
+    resource("Encounter", "e1"),
+]
+
+
+def test_a_bundle_lines_a_list_and_single_files_say_the_same(
+    new_store: NewStore, sent: Sent, landed: Landed, tmp_path: Path
+) -> None:
+    (tmp_path / "list.json").write_text(json.dumps(SIX))
+    ways = [[sent(bundle(*SIX), name="bundle.json")], [sent(*SIX, name="bulk.ndjson")], [tmp_path / "list.json"],
+            [sent(each, name=f"{at}.json") for at, each in enumerate(SIX)],
+            [sent(bundle(bundle(*SIX[:2]), *SIX[2:]), name="nested.json")]]  # fmt: skip
+    reports = [landed(new_store(), *paths, steward="H") for paths in ways]
+    assert len({report.digest for report in reports}) == 1
+    assert all((report.totals.added, report.notes) == (3, {"Encounter left out: nothing of it is kept": 1}) for report in reports)
+
+
+def test_a_long_document_is_read_as_a_short_one(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents: list[Any] = [bundle(*SIX), SIX, SIX[1]]
+    short = [told(json.dumps(each, indent=1)) for each in documents]
+    monkeypatch.setattr(fhir, "_WHOLE", 10)
+    assert [told(json.dumps(each, indent=1)) for each in documents] == short
+
+
+def test_everything_twice_changes_nothing_and_order_decides_nothing(new_store: NewStore, sent: Sent, landed: Landed) -> None:
+    older = resource("Patient", "d1", gender="male", meta={"lastUpdated": "2024-01-01T00:00:00Z"})
+    newer = resource("Patient", "d1", gender="female", meta={"lastUpdated": "2024-02-01T00:00:00Z"})
+    one, two = new_store(), new_store()
+    first = landed(one, sent(older, newer, *SIX[1:], name="a.ndjson"), steward="H")
+    again = landed(one, sent(older, newer, *SIX[1:], name="a.ndjson"), steward="H")
+    turned = landed(two, sent(*SIX[:0:-1], newer, older, name="b.ndjson"), steward="H")
+    assert (again.digest, again.totals.unchanged) == (first.digest, first.totals.read)
+    assert turned.digest == first.digest
+    seen = view(two, None)
+    assert record_of(seen, "Patient/d1@H").values["sex"] == "female"
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        (resource("Patient", birthDate="25.12.1974"), ("", "birthDate", "INVALID_INSTANT")),
+        (resource("Patient", birthDate=1974), ("", "birthDate", "INVALID_VALUE")),
+        (resource("Patient", "no id!"), ("", "id", "INVALID_VALUE")),
+        (resource("Observation", effectiveDateTime="2024-05-01T10:00:00"), ("", "effectiveDateTime", "INVALID_INSTANT")),
+        (resource("Observation", valueQuantity={"value": "12"}), ("", "valueQuantity/value", "INVALID_VALUE")),
+        (resource("Observation", component=[{}, {"valueInteger": "x"}]), ("", "component/1/valueInteger", "INVALID_VALUE")),
+        (
+            resource("Specimen", collection={"collectedPeriod": {"end": "soon"}}),
+            ("", "collection/collectedPeriod/end", "INVALID_INSTANT"),
+        ),
+        (
+            resource("Observation", contained=[resource("Specimen", "s", receivedTime=[])]),
+            ("", "contained/0/receivedTime", "INVALID_VALUE"),
+        ),
+        (bundle(resource("Patient"), resource("Patient", gender={})), ("/entry/1/resource", "gender", "INVALID_VALUE")),
+        (bundle({"no": "type"}), ("/entry/0/resource", "resourceType", "MISSING")),
+        ({"resourceType": "Bundle", "entry": {}}, ("", "entry", "INVALID_VALUE")),
+        ({"resourceType": "Bundle", "entry": [3]}, ("/entry/0", "", "INVALID_VALUE")),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place(told: Told, document: dict[str, Any], where: tuple[str, str, str]) -> None:
+    assert problems_of(told(document)) == [where]
+
+
+def test_a_local_time_is_of_the_zone_of_who_speaks(told: Told) -> None:
+    [claim] = claims_of(told(resource("Observation", effectiveDateTime="2024-05-01T10:00:00"), zone_of=lambda _: "Europe/Berlin"))
+    assert claim.fields[".observed_at"] == "2024-05-01T10:00:00+02:00"
+
+
+@pytest.mark.parametrize("text", ["{", '{"resourceType": 3}', "[1]", '{"resourceType": "Patient", "id": "\\ud800"}', ""])
+def test_what_is_no_fhir_is_refused(told: Told, text: str) -> None:
+    assert problems_of(told(text.replace("\\\\", "\\")))
+
+
+def test_a_line_that_is_no_json_costs_no_other_line(sent: Sent, store: SqliteStore, landed: Landed, tmp_path: Path) -> None:
+    path = tmp_path / "bulk.ndjson"
+    path.write_text(f"{json.dumps(SIX[0])}\n{{broken\n\n{json.dumps(SIX[1])}\n")
+    report = landed(store, path, steward="H")
+    assert (report.totals.added, report.totals.refused, report.refused[0]["at"]) == (2, 1, "line 2")
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "bulk.ndjson"])
+def test_what_is_refused_can_be_mended_in_the_quarantine_and_loaded(
+    store: SqliteStore, sent: Sent, landed: Landed, name: str
+) -> None:
+    wrong = resource("Observation", "o1", subject=DONOR, effectiveDateTime="yesterday", note=[{"text": "of John Doe"}])
+    url = "https://fhir.example/Observation/o1"
+    path = sent(bundle(wrong, SIX[0], urls=(url,)), name=name) if name == "bundle.json" else sent(wrong, SIX[0], name=name)
+    report = landed(store, path, steward="H")
+    assert (report.totals.added, report.totals.refused) == (1, 1)
+    [kept] = Path(str(report.quarantine)).iterdir()
+    text = kept.read_text()
+    assert kept.name == name
+    assert "John Doe" not in text
+    assert '"reason"' in text
+    kept.write_text(text.replace("yesterday", "2024-05-01"))
+    again = landed(store, kept, steward="H")
+    assert (again.totals.added, again.totals.refused) == (1, 0)
+    seen = view(store, None)
+    assert record_of(seen, "Observation/o1@H").values["observed_at"] == "2024-05-01"
+    if name == "bundle.json":
+        assert seen.resolve(url) == seen.resolve("Observation/o1@H")
+
+
+def test_fhir_is_told_by_its_content(tmp_path: Path) -> None:
+    for name, text in (("a.json", json.dumps(SIX[0])), ("b", json.dumps(SIX)), ("c.ndjson", f"{json.dumps(SIX[0])}\n" * 2),
+                       ("d.json", json.dumps({"entry": [], "resourceType": "Bundle"}))):  # fmt: skip
+        (tmp_path / name).write_text(text)
+        [source] = found([tmp_path / name], tmp_path).sources
+        assert source.format == "fhir", name
+
+
+def test_record_numbers_without_a_key_are_noted(told: Told) -> None:
+    number = {"type": {"coding": [{"system": V2, "code": "MR"}]}, "system": "http://h.example/mrn", "value": "77"}
+    [item] = told(resource("Patient", identifier=[number]))
+    assert isinstance(item, Item)
+    assert item.notes == (LEFT_OUT,)
