@@ -111,4 +111,4 @@ def now() -> int:
 
 def iso(point: int) -> str:
     """UTC microseconds as canonical text in Z, always with six decimals (commit times)."""
-    return (_EPOCH + timedelta(microseconds=point)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_EPOCH + timedelta(microseconds=point)).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
