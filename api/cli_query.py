@@ -37,6 +37,7 @@ class ExportFormat(StrEnum):
     """Formats of an exported lineage."""
 
     EPCIS = "epcis"
+    PROV = "prov"
 
 
 @contextmanager
@@ -81,23 +82,27 @@ def export(
     identifier: Annotated[str, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., a local number, an id.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Write the lineage there: the whole of it or nothing.")],
     direction: Annotated[Way, typer.Option(help="What it was made from (up), what was made of it (down), or both.")] = Way.UP,
-    form: Annotated[ExportFormat, typer.Option("--format", help="EPCIS 2.0 in JSON-LD.")] = ExportFormat.EPCIS,
+    form: Annotated[ExportFormat, typer.Option("--format", help="EPCIS 2.0 in JSON-LD, or PROV-JSON.")] = ExportFormat.EPCIS,
     graph: Graph = None,
     viewer: Viewer = None,
     as_of: AsOf = None,
     json: Json = False,
 ) -> int:
-    """Write a lineage as a document that others can read, and that loads back to the same lineage."""
-    from api import exports
+    """Write a lineage as a document that others can read: EPCIS, which loads back to the same lineage, or PROV."""
+    from api import exports, prov
 
+    written = {ExportFormat.EPCIS: exports.written, ExportFormat.PROV: prov.written}[form]
     with _view(graph, viewer, as_of) as view:
-        told = exports.written(view, ask_lineage(view, [view.resolve(identifier)], direction.value), out)
+        told = written(view, ask_lineage(view, [view.resolve(identifier)], direction.value), out)
     if json:
         print_json(told)
     else:
-        counts = f"{told['records']} records, {told['events']} events, {told['elements']} elements of master data"
+        counts = ", ".join(f"{told[name]} {what}" for name, what in _COUNTED.items() if name in told)
         say(f"{counts}, as {len(told['stewards'])} stewards say them: written to {out}")
     return 0
+
+
+_COUNTED = {"records": "records", "events": "events", "elements": "elements of master data", "statements": "statements of PROV"}
 
 
 def _complete(completeness: Completeness, view: View) -> str:
@@ -242,6 +247,7 @@ COMMANDS = (
         "export",
         (
             "veintrace export DOSE-1 --out dose.jsonld",
+            "veintrace export DOSE-1 --format prov --out dose.json",
             "veintrace export lot:VEC-7@vectorworks --direction down --viewer vectorworks --out lot.jsonld --json",
         ),
     ),

@@ -34,6 +34,7 @@ def written(view: View, found: Lineage, out: Path) -> dict[str, Any]:
     file = written_bytes(out, writer.document())
     return {
         "schema_version": SCHEMA_VERSION,
+        "format": "epcis",
         "roots": list(found.roots),
         "direction": found.direction,
         "as_of": view.as_of,

@@ -49,7 +49,8 @@ SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in (
     "coverage": ["coverage", "--org", "st-vera", "--viewer", "st-vera"]
 }
 MAPPED = ("load", [*ANSWERS["load"], "--mapping", str(ROOT / "examples" / "mappings" / "cdmo.yaml")])
-CASES = [*ANSWERS.items(), MAPPED, RULES, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
+PROV = ("export", [*ANSWERS["export"], "--format", "prov"])
+CASES = [*ANSWERS.items(), MAPPED, RULES, PROV, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
 
 
 def _closed(schema: Any) -> Any:
