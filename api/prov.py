@@ -149,7 +149,8 @@ class _Document:
         }
         self._says(self.document, told["id"], told["kind"], told["values"], told["ends"], attributes)
         if told["id"].startswith(_PERSON):
-            self._element(self.document, "agent", f"vt:{told['id']}", {"prov:type": _name("prov:Person")})
+            agent = {"prov:type": _name("prov:Person"), "prov:label": told["label"]}
+            self._element(self.document, "agent", f"vt:{told['id']}", agent)
         for steward, words in _by_steward(told["disagreements"]).items():
             ends = {name: words.pop(name) for name in list(words) if name.upper() in SINGLE}
             self._says(self._bundle(steward), told["id"], words.pop("kind", None), words, ends, {})

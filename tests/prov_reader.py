@@ -159,9 +159,10 @@ def _elements(bundle: ProvBundle) -> dict[str, Attributes]:
     found: dict[str, Attributes] = {}
     for record in bundle.get_records():
         if record.is_element():
+            told = found.setdefault(_name(record.identifier), {})
             for name, values in _attributes(record).items():
-                found.setdefault(_name(record.identifier), {}).setdefault(name, []).extend(values)
-            found.setdefault(_name(record.identifier), {})
+                known = told.setdefault(name, [])
+                known += [value for value in values if value not in known]
     return found
 
 

@@ -179,7 +179,7 @@ def vt(cls: str, name: str) -> str:
 def test_a_person_is_entity_and_agent_and_is_treated_not_made(told: dict[str, Any]) -> None:
     person = vt("person", "P")
     assert person in told["entity"]
-    assert told["agent"][person] == {"prov:type": {"$": "prov:Person", "type": "xsd:QName"}}
+    assert told["agent"][person] == {"prov:type": {"$": "prov:Person", "type": "xsd:QName"}, "prov:label": "P"}
     assert (vt("event", "infuse"), person) in ends(told, "wasInfluencedBy")
     assert not any(person in pair for pair in ends(told, "wasGeneratedBy"))
     assert (person, vt("event", "collect")) in ends(told, "used")

@@ -1,0 +1,62 @@
+"""The page on PROV is true: its command and its program say what it shows, and what it shows of a document is in it."""
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import cli, prov, settings
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "prov.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    """The one block of a language."""
+    [text] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return str(text)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A folder with the graph of the tour and the document of the page."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    for setting in settings.SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    assert cli.run(["load", "examples/first-journey"]) == 0
+    capsys.readouterr()
+    command, _, shown = block("console").removeprefix("$ veintrace ").partition("\n")
+    assert cli.run(shlex.split(command)) == 0
+    assert capsys.readouterr().out == shown
+    return tmp_path
+
+
+def test_the_program_says_what_the_page_shows(folder: Path) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(block("python"), {})
+    assert said.getvalue() == block("text")
+
+
+def test_what_is_shown_of_the_document_is_in_it(folder: Path) -> None:
+    document = json.loads((folder / "dose.json").read_bytes())
+    assert _holds(document, json.loads(block("json")))
+    for prefix, namespace in prov.NAMESPACES.items():
+        assert f"`{prefix}`" in PAGE
+        assert namespace in PAGE or namespace == f"urn:veintrace:prov:1:{prefix}#"
+    names = {name for kind in ("entity", "activity", "agent") for each in document[kind].values() for name in each}
+    for name in names:
+        assert name.startswith(("value:", "identifier:", "shown:")) or f"`{name}`" in PAGE, name
+
+
+def _holds(whole: Any, part: Any) -> bool:
+    """Whether all members of a part are in the whole."""
+    if isinstance(part, dict):
+        return all(name in whole and _holds(whole[name], value) for name, value in part.items())
+    return bool(whole == part)
