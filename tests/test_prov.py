@@ -13,10 +13,10 @@ from prov.model import ProvAgent, ProvDerivation, ProvDocument, ProvEntity
 
 from api import prov, render
 from api.cli import run
+from graph.claims import Claim
 from graph.errors import IncompleteAnswer
 from graph.naming import steward_id
 from graph.sqlite_store import SqliteStore
-from graph.store import Store
 from graph.view import View, view
 from loaders.generator import generate
 from queries.lineage import Way, lineage
@@ -103,7 +103,7 @@ def test_lineages_of_published_documents_can_be_told_from_theirs(reference: Path
 @FEW
 @given(networks(), st.sampled_from([None, "H", "B"]), st.sampled_from(WAYS))
 def test_lineages_of_random_networks_can_be_told_from_their_documents(
-    tmp_path_factory: pytest.TempPathFactory, claims: list[Any], viewer: str | None, way: Way
+    tmp_path_factory: pytest.TempPathFactory, claims: list[Claim], viewer: str | None, way: Way
 ) -> None:
     store = SqliteStore(":memory:")
     land(store, claims)
@@ -160,6 +160,7 @@ def told(tmp_path: Path) -> dict[str, Any]:
 
 
 def document_of(net: Network, folder: Path) -> dict[str, Any]:
+    """The document of all that happened to anything in a network, as it is written."""
     store = SqliteStore(":memory:")
     land(store, net.claims)
     exported(view(store), roots_of(store), "both", folder / "out.json")
@@ -173,6 +174,7 @@ def ends(told: dict[str, Any], name: str) -> set[tuple[str, ...]]:
 
 
 def vt(cls: str, name: str) -> str:
+    """What a document calls the record of a local number."""
     return f"vt:{rid(cls, name)}"
 
 
@@ -306,9 +308,9 @@ def test_reading_and_writing_need_no_network(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_same_answer_is_the_same_bytes(tmp_path: Path) -> None:
-    seen: Store = loaded([EXAMPLE], tmp_path)
+    store = loaded([EXAMPLE], tmp_path)
     for name in ("one", "other"):
-        exported(view(seen), ["DOSE-101-A"], "both", tmp_path / name)
+        exported(view(store), ["DOSE-101-A"], "both", tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
