@@ -1,5 +1,6 @@
 """Commands that make and keep a graph: template, load, verify, copy, rebuild, config, serve, neo4j."""
 
+import re
 from collections import Counter, defaultdict
 from contextlib import closing, suppress
 from pathlib import Path
@@ -37,7 +38,9 @@ def template(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]
 def load(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files, folders, archives (.zip, .gz, .zst), or - for standard input: CSV or Parquet bundle, EPCIS."),
+        typer.Argument(
+            help="Files, folders, archives (.zip, .gz, .zst), or - for standard input: a bundle, EPCIS, FHIR."
+        ),
     ] = None,
     graph: Graph = None,
     steward: Annotated[str | None, typer.Option(metavar="ORG", help="Who says so, whatever the data says.")] = None,
@@ -49,6 +52,9 @@ def load(
     ] = None,
     format_: Annotated[str, typer.Option("--format", help=f"auto (by content), {', '.join(pipeline.FORMATS)}.")] = "auto",
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of CSV files that are not UTF-8: cp1252, latin-1.")] = None,
+    fhir_server: Annotated[
+        str, typer.Option(metavar="URL", help="Of FHIR: the server that relative references are relative to, if no bundle says so.")
+    ] = "",
     ignore_field: Annotated[list[str] | None, typer.Option(help="Event field that takes no part in event hashes.")] = None,
     close: Annotated[
         str | None, typer.Option(metavar="LOAD", help="Close a load that was killed and will not be repeated.")
@@ -68,6 +74,7 @@ def load(
         quarantine=Path(settings.value("VEINTRACE_QUARANTINE")),
         ignore=frozenset(ignore_field or ()),
         secret=settings.pseudonym_key(),
+        fhir_server=_server(fhir_server),
         mappings=read_files(mapping or ()),
         format=None if format_ == "auto" else format_,
         encoding=encoding,
@@ -84,6 +91,13 @@ def load(
         say(*_told(report))
     totals = report.totals
     return 3 if totals.refused or totals.conflicts else 0
+
+
+def _server(url: str) -> str:
+    """The base URL of a FHIR server, with a slash at its end. Raises `UsageError` for what is none."""
+    if url and not re.match(r"https?://[^\s?#]+\Z", url):
+        raise UsageError(f"{url!r} is no URL of a server; give one such as https://hospital.example/fhir", server=url)
+    return f"{url.rstrip('/')}/" if url else ""
 
 
 def _close(graph: str | None, load_id: str, author: str | None, json: bool) -> int:

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
+from graph import identifiers
 from graph.claims import canonical_json
 from graph.errors import TraceError, UnreadableSource
 from graph.identifiers import Identifier
 from loaders import fhir_events, fhir_findings, fhir_handoffs, fhir_materials, fhir_parties
 from loaders import fhir_resources as r
 from loaders.fhir_masking import Masking, numbers_of
-from loaders.fhir_names import CLASS_OF, Names, Within
+from loaders.fhir_names import CLASS_OF, Names, Within, server_of
 from loaders.fhir_told import Told
 from loaders.fhir_types import Resource
 from loaders.items import Context, FhirEntry, Item, Problem, Refused
@@ -126,7 +127,7 @@ class _Reader:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._names = Names(context.steward, context.secret)
+        self._names = Names(context.steward, context.secret, context.fhir_server)
         self._zone = context.zone_of(context.steward)
         self._masking = Masking(self._names, {type_: model for type_, (model, _) in READ.items()})
         self._line = False
@@ -231,8 +232,9 @@ class _Reader:
             problems += each.problems
             notes |= each.notes
         if problems:
-            kept = {**self._masking.masked(found.raw)}
-            return Refused(found.at, tuple(problems[:_MOST_TOLD]), FhirEntry(kept, found.full_url, self._line))
+            kept = self._masking.masked(found.raw, server_of(found.full_url, found.type, found.raw.get("id")))
+            url = self._names.masked(found.full_url, None) if found.full_url else None
+            return Refused(found.at, tuple(problems[:_MOST_TOLD]), FhirEntry(kept, url, self._line))
         if not claims:
             notes.add(f"{found.type} left out: it names nobody and nothing")
         return Item(found.at, claims, tuple(sorted(notes)))
@@ -244,37 +246,38 @@ class _Reader:
         self, found: _Found, problems: list[Problem]
     ) -> Iterator[tuple[dict[str, Any], str, list[Identifier], Within, str]]:
         """The resource, then those it contains: each with its type, its keys, what surrounds it and where it stands."""
-        keys = self._keys(found, problems)
-        base = next((key.value for key in keys if key.scheme == "local"), keys[0].text)
+        server = server_of(found.full_url, found.type, found.raw.get("id"))
+        keys = self._keys(found, server, problems)
+        base = keys[0].value
         contained = found.raw.get("contained") or []
         inner = [each for each in contained if isinstance(each, dict)] if isinstance(contained, list) else []
         types = {each["id"]: each["resourceType"] for each in inner
                  if isinstance(each.get("id"), str) and isinstance(each.get("resourceType"), str)}  # fmt: skip
-        yield found.raw, found.type, keys, Within(self._names.steward, base, base, found.type, types), ""
+        yield found.raw, found.type, keys, Within(self._names.steward, server, base, base, found.type, types), ""
         for at, each in enumerate(inner):
             type_, id_ = each.get("resourceType"), each.get("id")
             if not (isinstance(type_, str) and type_ in READ and isinstance(id_, str) and _ID.match(id_)):
                 continue
             key = Identifier("local", f"{base}#{id_}", self._names.steward)
-            yield each, type_, [key], Within(self._names.steward, key.value, base, found.type, types), f"contained/{at}"
+            within = Within(self._names.steward, server, key.value, base, found.type, types)
+            yield each, type_, [key], within, f"contained/{at}"
 
-    def _keys(self, found: _Found, problems: list[Problem]) -> list[Identifier]:
-        """The keys that a resource's place and URL give it; without these one that is computed from what it says."""
+    def _keys(self, found: _Found, server: str | None, problems: list[Problem]) -> list[Identifier]:
+        """The keys that a resource's place and URN give it; without these one that is computed from what it says."""
         keys = []
-        id_, url = found.raw.get("id"), found.full_url
+        id_, url, cls = found.raw.get("id"), found.full_url, CLASS_OF.get(found.type)
         if id_ is not None:
             if isinstance(id_, str) and _ID.match(id_):
-                keys.append(self._names.place(found.type, id_))
+                keys.append(self._names.place(found.type, id_, server))
             else:
                 problems.append(Problem("id", "", "INVALID_VALUE", "an id has 1 to 64 letters, digits, `-` and `.`", "mend the id"))
-        cls = CLASS_OF.get(found.type)
-        if url and cls and (url.startswith("urn:") or url.endswith(f"/{found.type}/{id_}")):
+        if url and cls and server is None and url.startswith("urn:"):
             try:
-                keys.append(self._names.url(url, cls))
+                keys.append(identifiers.lenient(url, cls=cls))
             except TraceError as error:
-                problems.append(Problem("fullUrl", "", error.code, str(error.fields.get("reason", "")), "mend the URL"))
+                problems.append(Problem("fullUrl", "", error.code, str(error.fields.get("reason", "")), "mend the URN"))
         if not keys:
-            digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw))).hexdigest()[:32]
+            digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server))).hexdigest()[:32]
             keys.append(Identifier("local", f"{found.type}/row-{digest}", self._names.steward))
         return keys
 

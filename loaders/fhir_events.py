@@ -92,7 +92,7 @@ def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference 
         ordered(told, draft, [*orders, focus])
         return
     ordered(told, draft, orders)
-    told.link(draft, "SUBJECT_OF", focus, "object", "focus", incoming=True)
+    told.link(draft, "SUBJECT_OF", focus, "", "focus", classes=("object",), incoming=True)
 
 
 def medication_administration(told: Told, it: r.MedicationAdministration) -> None:

@@ -28,9 +28,11 @@ class Masking:
 
     def __init__(self, names: Names, models: dict[str, type[Resource]]) -> None:
         self._names, self._models = names, models
+        self._server: str | None = None
 
-    def masked(self, resource: dict[str, Any]) -> dict[str, Any]:
-        """The resource without what may name a person."""
+    def masked(self, resource: dict[str, Any], server: str | None) -> dict[str, Any]:
+        """The resource, of a server where that is known, without what may name a person."""
+        self._server = server
         return self._resource(resource, 0)
 
     def _resource(self, resource: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -50,7 +52,7 @@ class Masking:
         return {"resourceType": type_, **kept}
 
     def _id(self, type_: str, id_: str, resource: dict[str, Any]) -> str:
-        place = self._names.place(type_, id_).value.rpartition("/")[2]
+        place = self._names.masked(f"{type_}/{id_}", self._server).rpartition("/")[2]
         return HIDDEN if place == id_ and id_ in numbers_of(resource) else place
 
     def _part(self, told: dict[str, Any], model: type[Part], person: bool, depth: int) -> dict[str, Any]:
@@ -99,7 +101,7 @@ class Masking:
     def _reference(self, told: dict[str, Any]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
         if isinstance(text := told.get("reference"), str):
-            kept["reference"] = self._names.masked_place(text)
+            kept["reference"] = self._names.masked(text, self._server)
         if isinstance(type_ := told.get("type"), str):
             kept["type"] = type_
         if isinstance(told.get("identifier"), dict):

@@ -1,8 +1,10 @@
 """What names a resource of FHIR: its place, its identifiers, and what a reference to it says; and what may not name a person.
 
-A resource's place (`Specimen/1`) is a local number within its steward, as is a relative reference to it; the URL at which a bundle
-has it is a further key. No number that a health system knows a person by is kept (21 CFR 1271.290(c)): with a secret key it becomes
-a keyed hash (HMAC-SHA-256, RFC 2104), equal wherever system and value are, without one it is left out.
+A resource is known by its place: its URL, where the bundle or the caller says on which server it is, else (`Specimen/1`) a local
+number within its steward. So two servers of one steward that give out the same ids are never mixed up (FHIR R5, 2.3.0.2).
+
+No number that a health system knows a person by is kept (21 CFR 1271.290(c)): with a secret key it becomes a keyed hash
+(HMAC-SHA-256, RFC 2104), equal wherever system and value are; without one it is left out.
 """
 
 import hashlib
@@ -83,15 +85,23 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True)
 class Names:
-    """How the resources of one steward are named. `secret` keys the hashes of record numbers; without it there are none."""
+    """How the resources of one steward are named. `secret` keys the hashes of record numbers; without it there are none.
+
+    `server` is the base URL that relative references are relative to where no bundle says so."""
 
     steward: str
     secret: bytes | None = None
+    server: str = ""
 
-    def place(self, type_: str, id_: str) -> Identifier:
-        """The key that is a resource's place; of a person whose numbers are hashed, hashed likewise."""
-        if self.secret and CLASS_OF.get(type_) == "person":
-            id_ = self._hash(self.steward, f"{type_}/{id_}")
+    def place(self, type_: str, id_: str, server: str | None = None) -> Identifier:
+        """The key that is a resource's place: its URL where its server is known, else a local number.
+
+        The id of a person is hashed where its numbers are. Raises `InvalidIdentifier` for a URL that is none."""
+        server, cls = server or self.server, CLASS_OF.get(type_)
+        if self.secret and cls == "person":
+            id_ = self._hash(server or self.steward, id_)
+        if server and cls:
+            return identifiers.lenient(f"{server}{type_}/{id_}".replace("@", "%40"), cls=cls)
         return Identifier("local", f"{type_}/{id_}", self.steward)
 
     def identifier(self, found: Ident, cls: str, *, pseudonym: bool = False) -> Identifier | None:
@@ -113,9 +123,9 @@ class Names:
         return _by_system(system, value, cls) or identifiers.lenient(f"local:{value}@{system or self.steward}", cls=cls)
 
     def refer(self, told: Reference, default: str, within: "Within") -> Named | None:
-        """The record that a reference names, of the class `default` where its type is not told; None where it names none of ours.
+        """The record that a reference names, of the class `default` (if any) where its type is not told.
 
-        Raises `InvalidIdentifier`."""
+        None where it names none of ours. Raises `InvalidIdentifier`."""
         text = told.reference or ""
         if text.startswith("#"):
             return within.contained(text[1:])
@@ -123,20 +133,17 @@ class Names:
             cls = CLASS_OF.get(match["type"])
             if cls is None:
                 return None
-            if match["base"] is None:
-                return _named(cls, self.place(match["type"], match["id"]))
-            url = f"{match['base']}{match['type']}/{match['id']}"
-            return _named(cls, self.url(url, cls))
+            return _named(cls, self.place(match["type"], match["id"], match["base"] or within.server))
         if match := _CONDITION.match(text):
             cls = CLASS_OF.get(match["type"])
             found = Ident(system=unquote(match["system"] or ""), value=unquote(match["value"]))
             key = self.identifier(found, cls) if cls else None
             return _named(cls, key) if cls and key and key.is_key else None
         cls = CLASS_OF.get(told.type.rpartition("/")[2]) if told.type else default
-        if cls is None:
+        if not cls:
             return None
         if text.startswith(("urn:", "http://", "https://")):
-            return _named(cls, self.url(text, cls))
+            return _named(cls, identifiers.lenient(text, cls=cls))
         key = self.identifier(told.identifier, cls) if told.identifier and not text else None
         return _named(cls, key) if key and key.is_key else None
 
@@ -144,25 +151,20 @@ class Names:
         """The pseudonym of who acted: the place of the resource; where numbers are hashed, hashed likewise."""
         if (match := _PLACE.match(reference)) is None:
             return None
-        place = f"{match['type']}/{match['id']}"
-        return f"{match['type']}/{self._hash(self.steward, place)}" if self.secret else place
+        server = match["base"] or self.server
+        return f"{match['type']}/{self._hash(server or self.steward, match['id']) if self.secret else match['id']}"
 
-    def masked_place(self, reference: str) -> str:
-        """A reference as it may be written: of a person whose numbers are hashed by its hash."""
+    def masked(self, reference: str, server: str | None) -> str:
+        """A reference, or the URL of a resource, as it may be written: a person whose numbers are hashed by its hash."""
         match = _PLACE.match(reference)
-        if self.secret is None or match is None or CLASS_OF.get(match["type"]) != "person" or match["base"]:
+        if self.secret is None or match is None or CLASS_OF.get(match["type"]) != "person":
             return reference
-        return self.place(match["type"], match["id"]).value
-
-    def url(self, url: str, cls: str) -> Identifier:
-        """The key that a URL or URN is; of a person whose numbers are hashed, hashed likewise. Raises `InvalidIdentifier`."""
-        if self.secret and cls == "person" and not url.startswith("urn:uuid:"):
-            return Identifier("local", self._hash("", url), self.steward)
-        return identifiers.lenient(url, cls=cls)
+        id_ = self._hash(match["base"] or server or self.server or self.steward, match["id"])
+        return f"{match['base'] or ''}{match['type']}/{id_}"
 
     def _hash(self, system: str, value: str) -> str:
-        if HASHED.match(value.rpartition("/")[2]):
-            return value.rpartition("/")[2]
+        if HASHED.match(value):
+            return value
         told = hmac.new(self.secret or b"", f"{system}\n{value}".encode(), hashlib.sha256)
         return f"hmac-{told.hexdigest()[:32]}"
 
@@ -170,9 +172,10 @@ class Names:
 @dataclass(frozen=True)
 class Within:
     """What surrounds a resource: the text `base` that names it, and the resource that contains it, or is it: its base, its type and
-    the types of all it contains by their ids."""
+    the types of all it contains by their ids. `server` is where the bundle has it, by its URL."""
 
     steward: str
+    server: str | None
     base: str
     outer: str
     type: str
@@ -187,6 +190,12 @@ class Within:
 
 def _named(cls: str, key: Identifier) -> Named:
     return Named(cls, identifiers.record_id(cls, key), key.text)
+
+
+def server_of(url: str | None, type_: str, id_: object) -> str | None:
+    """The server of which a URL is the place of a resource of this type and id; None where it is not that."""
+    match = _PLACE.match(url or "")
+    return match["base"] if match and (match["type"], match["id"]) == (type_, id_) else None
 
 
 def names_one(ident: Ident, cls: str, type_: str) -> bool:

@@ -6,6 +6,7 @@ from loaders.fhir_types import Concept
 from loaders.fhir_words import GENDERS, ORDER_STATUS
 
 _DEPARTMENT = "dept"
+_GOVERNED = ("object", "event", "person", "observation")
 _MEMBER_OF = "member-of"
 _SAME = ("replaced-by", "replaces")
 
@@ -87,12 +88,9 @@ def consent(told: Told, it: r.Consent) -> None:
     told.at(draft, "valid_from", (period and period.start) or it.date_time or it.date, "period/start")
     told.at(draft, "valid_to", period.end if period else None, "period/end")
     draft.value("x:status", it.status)
-    for provision in provisions:
-        for data in provision.data:
-            thing = told.named(data.reference, "object", "provision/data/reference", ("object", "event", "person"))
-            if thing:
-                governed = told.about(thing)
-                governed.relate("GOVERNED_BY", draft.record, draft.names[draft.record])
+    data = [each.reference for provision in provisions for each in provision.data]
+    things = [told.named(each, "object", "provision/data/reference", _GOVERNED) for each in data]
+    draft.value("x:data", [found.text for found in things if found] or None)
 
 
 def service_request(told: Told, it: r.ServiceRequest) -> None:

@@ -79,12 +79,6 @@ class Told:
         self._parts[part] += 1
         return self.part(kind, part if self._parts[part] == 1 else f"{part}.{self._parts[part]}")
 
-    def about(self, named: Named) -> Draft:
-        """A draft of what the resource says of another record, without saying what kind that is."""
-        draft = Draft(self.names.steward, named.cls, named.record, names={named.record: named.text})
-        self._drafts.append(draft)
-        return draft
-
     def key(self, part: str) -> Identifier:
         """The key of a part."""
         return Identifier("local", f"{self.within.base}.{part}", self.names.steward)

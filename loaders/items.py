@@ -70,14 +70,15 @@ class Context:
     """What a format module must know of the load: who speaks where the data does not say (`forced`: even where it does).
 
     `zone_of` gives the IANA zone of a steward's organisation; `ignore` names event fields that take no part in hashes;
-    `secret` keys the hashes of numbers that persons are known by, of which without it none is kept; `reached` is told
-    now and then how many bytes of the file have been read."""
+    `secret` keys the hashes of numbers that persons are known by, of which without it none is kept; `fhir_server` is the base
+    URL that relative references of FHIR are relative to; `reached` is told now and then how many bytes have been read."""
 
     steward: str
     forced: bool = False
     zone_of: Callable[[str], str | None] = lambda steward: None
     ignore: frozenset[str] = frozenset()
     secret: bytes | None = field(default=None, repr=False)
+    fhir_server: str = ""
     reached: Callable[[int], None] = lambda position: None
 
 

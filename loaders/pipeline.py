@@ -41,7 +41,8 @@ _WORST: tuple[Verdict, ...] = ("conflict", "changed", "added", "unchanged")
 class Options:
     """How to load. `steward` speaks where the data does not say; `forced`: even where it does (`--steward`). `format` is one of
     `FORMATS`, where it is not found by content; `encoding` is that of CSV files, where it is not UTF-8. Files below
-    `within` are named from there on. With `secret` numbers that persons are known by are kept as keyed hashes.
+    `within` are named from there on. With `secret` numbers that persons are known by are kept as keyed hashes;
+    `fhir_server` is the base URL that relative references of FHIR are relative to.
 
     `batch_size` is the most claims of one commit: half of what a commit may hold, as larger ones fit no processor's cache.
     `mappings` say how to read files of any other shape than the bundle's."""
@@ -53,6 +54,7 @@ class Options:
     quarantine: Path = Path("veintrace-quarantine")
     ignore: frozenset[str] = frozenset()
     secret: bytes | None = field(default=None, repr=False)
+    fhir_server: str = ""
     format: str | None = None
     encoding: str | None = None
     within: Path | None = None
@@ -153,6 +155,7 @@ class _Load:
         """The same for the same files loaded in the same way, whatever their names and order."""
         way = [steward, str(self.options.forced), *sorted(self.options.ignore)]
         way += [self.options.format or "", self.options.encoding or "", *sorted(self.options.mappings.hashes.values())]
+        way += [self.options.fhir_server] if self.options.fhir_server else []
         way += [hashlib.sha256(self.options.secret).hexdigest()] if self.options.secret else []
         hashes = sorted(source.sha256 for source in self.found.sources)
         return chain_hash(part.encode() for part in ["\n".join(way), *hashes])[:32]
@@ -216,8 +219,9 @@ class _Load:
         for name, problem in self.found.refused:
             report = self.report.begin(name, "", "")
             self.report.refuse(report, Refused("", (problem,)))
+        told = self.options
         context = Context(
-            self.report.steward, self.options.forced, self._zone_of, self.options.ignore, self.options.secret, self._reached
+            self.report.steward, told.forced, self._zone_of, told.ignore, told.secret, told.fhir_server, self._reached
         )
         groups = abreast.groups(self.found.sources)
         if self.total < reading.LARGE:

@@ -74,7 +74,7 @@ class Beside:
         assert self._process.stdout is not None
         self._questions, self._answers = self._process.stdout, self._process.stdin
         self._messages: Queue[tuple[str, Any]] = Queue(_AHEAD)
-        self._tell((list(groups), context.steward, context.forced, context.ignore, context.secret))
+        self._tell((list(groups), context.steward, context.forced, context.ignore, context.secret, context.fhir_server))
         Thread(target=self._listen, daemon=True).start()
 
     def __enter__(self) -> "Beside":
@@ -157,7 +157,7 @@ def _parts(found: Iterator[tuple[int, Item | Refused]]) -> Iterator[list[tuple[i
 
 def serve(orders: BinaryIO, out: BinaryIO) -> None:
     """The other end of `Beside`: reads what `orders` names and writes what it finds to `out`."""
-    groups, steward, forced, ignore, secret = pickle.load(orders)  # noqa: S301 - from a process of our own
+    groups, steward, forced, ignore, secret, server = pickle.load(orders)  # noqa: S301 - from a process of our own
 
     def tell(word: str, told: Any = None) -> None:
         pickle.dump((word, told), out, protocol=pickle.HIGHEST_PROTOCOL)
@@ -169,7 +169,7 @@ def serve(orders: BinaryIO, out: BinaryIO) -> None:
         zone: str | None = pickle.load(orders)  # noqa: S301 - from a process of our own
         return zone
 
-    context = Context(steward, forced, zone_of, ignore, secret, lambda position: tell("reached", position))
+    context = Context(steward, forced, zone_of, ignore, secret, server, lambda position: tell("reached", position))
     for group in groups:
         for part in _parts(read(group, context)):
             tell("items", _packed(part))

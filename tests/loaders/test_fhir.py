@@ -515,14 +515,32 @@ def test_what_a_reference_cannot_name_is_noted(told: Told) -> None:
     assert item == Item("", item.claims, ())  # type: ignore[union-attr]
 
 
-def test_a_resource_of_a_bundle_is_known_by_its_url_and_by_its_place(told: Told) -> None:
+def test_a_resource_of_a_bundle_is_known_by_its_url_or_urn(told: Told) -> None:
     url, urn = "https://fhir.example/r4/Patient/d1", "urn:uuid:6f2b6b6c-0000-4000-8000-000000000001"
     one, two, three = claims_of(
         told(bundle(resource("Patient", "d1"), resource("Patient", None), resource("Patient", "d2"), urls=(url, urn)))
     )
-    assert (key_of(one), named(one, "SAME_AS")) == (url, ["local:Patient/d1@H"])
+    assert (key_of(one), named(one, "SAME_AS")) == (url, [])
     assert key_of(two) == urn
     assert key_of(three) == "local:Patient/d2@H"
+
+
+def test_two_servers_that_give_out_the_same_ids_are_two(told: Told) -> None:
+    """A relative reference is of the server that its resource is of."""
+    servers = ("https://ehr.example/fhir/", "https://lab.example/fhir/")
+    patient, seen = resource("Patient", "1"), resource("Observation", "1", subject={"reference": "Patient/1"})
+    claims = claims_of(
+        told(bundle(patient, seen, patient, seen, urls=tuple(f"{s}{t}/1" for s in servers for t in ("Patient", "Observation"))))
+    )
+    assert len({claim.record for claim in claims}) == 4
+    assert [named(claim, "ABOUT") for claim in claims[1::2]] == [[key_of(claim)] for claim in claims[::2]]
+
+
+def test_a_caller_may_say_on_which_server_all_is(told: Told) -> None:
+    server = "https://ehr.example/fhir/"
+    alone = claims_of(told(bundle(resource("Patient", "d1"), resource("Observation", subject=DONOR)), fhir_server=server))
+    urls = (f"{server}Patient/d1", f"{server}Observation/1")
+    assert alone == claims_of(told(bundle(resource("Patient", "d1"), resource("Observation", subject=DONOR), urls=urls)))
 
 
 def test_references_resolve_across_files_and_loads_and_those_that_dangle_are_stubs(
@@ -644,9 +662,8 @@ def test_what_is_refused_can_be_mended_in_the_quarantine_and_loaded(
     again = landed(store, kept, steward="H")
     assert (again.totals.added, again.totals.refused) == (1, 0)
     seen = view(store, None)
-    assert record_of(seen, "Observation/o1@H").values["observed_at"] == "2024-05-01"
-    if name == "bundle.json":
-        assert seen.resolve(url) == seen.resolve("Observation/o1@H")
+    named = url if name == "bundle.json" else "Observation/o1@H"
+    assert record_of(seen, named).values["observed_at"] == "2024-05-01"
 
 
 def test_fhir_is_told_by_its_content(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_it_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
-    pickle.dump(([[Source(path, "csv", kind_of(path))]], "LAB", False, frozenset(), None), process.stdin)
+    pickle.dump(([[Source(path, "csv", kind_of(path))]], "LAB", False, frozenset(), None, ""), process.stdin)
     process.stdin.close()
     assert pickle.load(process.stdout)[0] == "reached"
     process.stdout.close()

@@ -1,14 +1,17 @@
-"""The published EPCIS documents, folder by folder: what is valid loads whole, what is not is refused with its place."""
+"""The published documents, folder by folder: what is valid loads whole, what is not is refused with its place."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from graph.sqlite_store import SqliteStore
 from loaders.pipeline import LoadReport
-from tests.reference_table import counted, documents, lines, told_of
+from tests import fhir_counts
+from tests.reference_table import MAPPINGS, clinical, counted, documents, lines, rows_of, told_of
+from tests.reference_table import landed as landed_alone
 
 pytestmark = pytest.mark.reference
 
@@ -71,3 +74,47 @@ def test_the_table_has_a_row_a_folder(reference: Path) -> None:
     told = lines(reference)
     assert any(re.match(r"openepcis/2\.0/EPCIS/JSON/Capture/Documents +15 +24 +24 ", line) for line in told)
     assert "refused:" in told
+
+
+@pytest.mark.parametrize(("release", "conflicts"), [("r4", 13), ("r5", 0)])
+def test_every_resource_of_fhir_that_is_read_lands_and_every_reference_that_dangles_is_a_stub(
+    reference: Path, release: str, conflicts: int
+) -> None:
+    """As many as are counted without our code. Thirteen observations of R4 are told twice, differently, under one URL."""
+    folder = reference / "fhir" / release
+    report, dangling = landed_alone(folder, None)
+    told = fhir_counts.counted(sorted(folder.glob("*.json")))
+    assert (report.totals.read, report.totals.refused, report.totals.conflicts) == (told.read, 0, conflicts)
+    assert report.totals.read > 580
+    assert dangling == told.dangling
+    assert len(dangling) > 30
+    assert report.totals.stubs == len(dangling)
+    left_out = {note.split(" ")[0]: count for note, count in report.notes.items() if "nothing of it is kept" in note}
+    assert left_out == {type_: count for type_, count in told.types.items() if type_ not in fhir_counts.FOLLOWED}
+
+
+def test_fhir_twice_and_shuffled_changes_nothing(
+    new_store: Callable[[], SqliteStore], reference: Path, landed: Landed, tmp_path: Path
+) -> None:
+    files = sorted((reference / "fhir").rglob("*.json"))
+    one, other = new_store(), new_store()
+    first = landed(one, *files)
+    again = landed(one, *files)
+    assert (again.totals.added, again.totals.changed, again.digest) == (0, 0, first.digest)
+    Random(1).shuffle(files)
+    for part in range(3):  # with dates of loading of their own only what is undated and told differently could differ
+        landed(other, *[path for path in files if path.parent.name == "r5"][part::3])
+    alone = landed(new_store(), reference / "fhir" / "r5")
+    assert landed(other, reference / "fhir" / "r5").digest == alone.digest
+
+
+def test_every_row_of_synthea_that_is_mapped_lands(reference: Path) -> None:
+    mapping = MAPPINGS / "synthea.yaml"
+    report, dangling = landed_alone(reference / "synthea", mapping)
+    assert (report.totals.read, report.totals.refused) == (rows_of(reference / "synthea", mapping), 0)
+    assert dangling == set()
+
+
+def test_the_clinical_table_has_a_row_a_folder(reference: Path) -> None:
+    told = clinical(reference)
+    assert [line.split()[0] for line in told[2:5]] == ["fhir/r4", "fhir/r5", "synthea"]
