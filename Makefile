@@ -24,7 +24,7 @@ damage: .venv/stamp
 	VEINTRACE_DAMAGED=2000 $(BIN)/python -m pytest -v tests/loaders/test_damage.py
 
 SECONDS ?= 600
-FORMATS ?= csv epcis epcis-xml archive mapping mapped-csv parquet excel
+FORMATS ?= csv epcis epcis-xml fhir archive mapping mapped-csv parquet excel
 
 # SECONDS=N is how long each of FORMATS is fuzzed
 fuzz: .venv/stamp

@@ -38,9 +38,7 @@ def template(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]
 def load(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Files, folders, archives (.zip, .gz, .zst), or - for standard input: a bundle, EPCIS, FHIR."
-        ),
+        typer.Argument(help="Files, folders, archives (.zip, .gz, .zst), or - for standard input: a bundle, EPCIS, FHIR."),
     ] = None,
     graph: Graph = None,
     steward: Annotated[str | None, typer.Option(metavar="ORG", help="Who says so, whatever the data says.")] = None,

@@ -22,7 +22,8 @@ _LEAVES = {
     "mapping": rb"\"[^\"]*\"|[^\s:\[\]{},]+|\n[^\n]*",
     "excel": rb"<[^>]*>|[^<>]+|\"[^\"]*\"|<c[^>]*>.*?</c>",
 }
-_LEAVES["mapped-csv"] = _LEAVES["csv"]
+_LEAVES["mapped-csv"], _LEAVES["fhir"] = _LEAVES["csv"], _LEAVES["epcis"]
+_JSON = ("epcis", "fhir")
 _FIRST = 2**20
 """Most bytes that are unpacked to be changed."""
 
@@ -65,7 +66,7 @@ class Mutator:
             case 0:
                 return b""
             case 1:
-                return leaf + (b"," if self._name == "epcis" else b"") + leaf
+                return leaf + (b"," if self._name in _JSON else b"") + leaf
             case 2:
                 return self._own(leaf, len(leaf) + 16)
             case 3:
@@ -76,7 +77,7 @@ class Mutator:
     def _word(self, leaf: bytes, draw: random.Random) -> bytes:
         """Another word, written as the leaf is."""
         word = draw.choice(self._words)
-        if self._name == "epcis":
+        if self._name in _JSON:
             named = re.match(rb'("(?:[^"\\]|\\.)*"\s*:\s*)"', leaf)
             value = draw.choice(
                 [b'"%b"' % word.replace(b"\\", b"").replace(b'"', b""), b"null", b"[]", b"{}", b"1e400", b"[[]]", b"-0"]

@@ -22,6 +22,7 @@ from loaders.epcis_check import BIZSTEPS, DISPOSITIONS, EVENTS
 from loaders.generator import generate
 from loaders.mapping import Condition, Made, Mapping, Table, Value
 from tests import exports
+from tests.fuzz import seeds_fhir
 from tests.fuzz.seeds_epcis import KEYS, documents, xml_documents
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,7 @@ def seeds(name: str) -> list[bytes]:
         "csv": _tables,
         "epcis": lambda: [*documents(), *_generated("epcis", "*.jsonld")],
         "epcis-xml": lambda: [*xml_documents()],
+        "fhir": lambda: [*seeds_fhir.documents()],
         "archive": lambda: [*_archives()],
         "mapping": lambda: [path.read_bytes() for path in (OWN_MAPPING, *sorted(MAPPINGS.glob("*.yaml")))],
         "mapped-csv": lambda: [*_exported()],
@@ -88,6 +90,7 @@ def words(name: str) -> list[str]:
         "csv": [*columns, *NOTES, *(f"{kind.lower()}.csv" for kind in (*MODELS, *RELATIONS)), "\r\n", '""', "true", "false"],
         "epcis": epcis,
         "epcis-xml": [*epcis, "<![CDATA[", "]]>", "<!--", "-->", "<!DOCTYPE a [<!ENTITY b 'c'>]>", "&#x1F600;", "&lt;", "xmlns:a="],
+        "fhir": _names_in(b"".join(seeds_fhir.documents()).decode()),
         "archive": ["PK\x03\x04", "PK\x05\x06", "PK\x01\x02", "../", ".csv", ".zip"],
         "mapping": [
             *parts,

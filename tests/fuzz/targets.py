@@ -77,6 +77,7 @@ TARGETS = {
         Target("csv"),
         Target("epcis", "events.jsonld"),
         Target("epcis-xml", "events.xml"),
+        Target("fhir", "sent.json"),
         Target("archive", "material.csv.gz", 32_768),
         Target("mapping"),
         Target("mapped-csv"),

@@ -77,8 +77,25 @@ def as_xml(told: dict[str, object]) -> bytes:
     return f"<ObjectEvent>{times}<epcList>{epcs}</epcList>{rest}</ObjectEvent>".encode()
 
 
+def resource(number: int) -> bytes:
+    """One resource of FHIR."""
+    told = {
+        "resourceType": "Observation",
+        "id": f"obs-{number:06d}",
+        "meta": {"lastUpdated": f"2024-05-{number % 28 + 1:02d}T12:00:00+02:00"},
+        "code": {"coding": [{"system": "http://loinc.org", "code": f"{number % 90 + 10}718-7"}]},
+        "subject": {"reference": f"Patient/pat-{number % 7:06d}"},
+        "effectiveDateTime": f"2024-05-{number % 28 + 1:02d}T10:{number % 60:02d}:00+02:00",
+        "valueQuantity": {"value": number + 0.5, "unit": "g/dL"},
+    }
+    return orjson.dumps(told)
+
+
 def documents() -> Iterator[File]:
-    """EPCIS in JSON-LD and XML."""
+    """EPCIS in JSON-LD and XML, and FHIR in lines and in a bundle."""
+    yield File("bulk.ndjson", b"", [resource(number) for number in range(ROWS)], b"\n", b"\n")
+    entries = [b'{"resource": %b}' % resource(number) for number in range(ROWS)]
+    yield File("bundle.json", b'{"resourceType": "Bundle", "type": "collection", "entry": [\n', entries, b",\n", b"]}\n")
     head = b'{"@context": [], "type": "EPCISDocument", "schemaVersion": "2.0", "epcisBody": {"eventList": [\n'
     yield File("events.jsonld", head, [orjson.dumps(event(number)) for number in range(ROWS)], b",\n", b"]}}\n")
     root = b'<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0"><EPCISBody><EventList>\n'
@@ -154,7 +171,7 @@ def truncated(file: File, draw: random.Random) -> Damaged:
         if at <= length:
             whole.add(number)
         at += len(file.between)
-    return file.whole()[:length], set() if file.name.endswith("jsonld") else whole
+    return file.whole()[:length], set() if file.name.endswith(("jsonld", "bundle.json")) else whole
 
 
 def flipped(file: File, draw: random.Random) -> Damaged:
@@ -172,7 +189,7 @@ def mixed(file: File, draw: random.Random) -> Damaged:
     place = draw.choice(places or [0])
     part = file.parts[at][:place] + told + file.parts[at][place:]
     parts = [part if at == other else each for other, each in enumerate(file.parts)]
-    rows = file.name.endswith("csv")
+    rows = file.name.endswith(("csv", "ndjson"))
     return file.with_parts(parts).whole(), (
         {*range(len(parts))} - {at} if rows else set(range(at)) if "xml" in file.name else set()
     )
@@ -204,7 +221,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[File]:
     return [*tables(folder), *documents()]
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonld", "xml"])
+@pytest.mark.parametrize("form", ["csv", "jsonld", "xml", "ndjson", "bundle.json"])
 def test_what_is_damaged_gets_a_verdict_and_all_else_lands(form: str, files: list[File], tmp_path: Path) -> None:
     draw, verdicts = random.Random(form), Counter[str]()
     chosen = [file for file in files if file.name.endswith(form)]
