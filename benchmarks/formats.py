@@ -1,6 +1,6 @@
 """Measure loading, format by format, from file to commit, against the bare parsers; prints a table, writes RESULTS-formats.md.
 
-    python -m benchmarks.formats                    60,000 events, 2,000 journeys as CSV; a tenth of each into Neo4j
+    python -m benchmarks.formats                    60,000 events, as many resources, 2,000 journeys as CSV; a tenth into Neo4j
     python -m benchmarks.formats --events 6000 --journeys 200
 
 Each load is a process of its own, with Python's start; of two the faster counts (a shared machine only ever adds). The events are
@@ -24,8 +24,9 @@ from benchmarks.network import machine
 from benchmarks.timing import best
 
 Row = tuple[str, str, str]
-_BARS = {"EPCIS JSON-LD": 3_000, "EPCIS XML": 2_000, "CSV bundle": 15_000}
+_BARS = {"EPCIS JSON-LD": 3_000, "EPCIS XML": 2_000, "CSV bundle": 15_000, "FHIR NDJSON": 5_000}
 _STEPS = ("shipping", "receiving", "storing", "inspecting", "packing", "commissioning")
+_V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _NAMESPACE = "https://ns.partner.example/epcis/"
 
 
@@ -67,6 +68,9 @@ def _files(folder: Path, events: int, journeys: int) -> dict[str, Path]:
         file.write(f'<epcis:EPCISDocument {names} schemaVersion="2.0"><EPCISBody><EventList>\n')
         file.writelines(f"{as_xml(each)}\n" for each in told)
         file.write("</EventList></EPCISBody></epcis:EPCISDocument>\n")
+    files["FHIR NDJSON"] = folder / "bulk.ndjson"
+    with files["FHIR NDJSON"].open("wb") as lines:
+        lines.writelines(orjson.dumps(resource(number)) + b"\n" for number in range(events))
     run(["-m", "api.cli", "generate", "--journeys", str(journeys), "--seed", "1", "--out", str(files["CSV bundle"])])
     return files
 
@@ -100,6 +104,61 @@ def event(number: int) -> dict[str, Any]:
         report = {"type": "Temperature", "value": 2 + number % 6, "uom": "CEL"}
         told["sensorElementList"] = [{"sensorMetadata": {"time": told["eventTime"]}, "sensorReport": [report]}]
     return told
+
+
+def resource(number: int) -> dict[str, Any]:
+    """One of many resources of FHIR R4 as a bulk export has them: of 20 one each is a patient, specimen, product and procedure."""
+    patient, day = number // 20, f"2024-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
+    subject = {"reference": f"Patient/pat-{patient}", "display": "Given Family"}
+    text = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{"what a person reads " * 10}</p></div>'}
+    head = {"id": f"res-{number}", "meta": {"versionId": "1", "lastUpdated": f"{day}T12:00:00.000+00:00"}, "text": text}
+    match number % 20:
+        case 0:
+            number_ = {
+                "use": "usual",
+                "type": {"coding": [{"system": _V2_0203, "code": "MR"}]},
+                "system": "urn:oid:1.2.3",
+                "value": f"{patient}",
+            }
+            name = [{"family": "Family", "given": ["Given"]}]
+            told = {"id": f"pat-{patient}", "identifier": [number_], "name": name, "gender": "female", "birthDate": day}
+            return {"resourceType": "Patient", **head, **told}
+        case 1:
+            identifier = [{"system": "https://lab.example/specimens", "value": f"S-{number}"}]
+            collection = {"collector": {"reference": "Practitioner/n1"}, "collectedDateTime": f"{day}T08:30:00+02:00"}
+            type_ = {"coding": [{"system": "http://snomed.info/sct", "code": "119297000", "display": "Blood specimen"}]}
+            told = {
+                "identifier": identifier,
+                "type": type_,
+                "subject": subject,
+                "collection": collection,
+                "receivedTime": f"{day}T11:00:00+02:00",
+            }
+            return {"resourceType": "Specimen", **head, **told}
+        case 2:
+            collection = {
+                "collector": {"reference": "Organization/centre"},
+                "source": subject,
+                "collectedPeriod": {"start": day, "end": day},
+            }
+            code = {"coding": [{"system": "https://www.isbt128.org/uri/ProductDescriptionCode", "code": "S2598"}]}
+            return {"resourceType": "BiologicallyDerivedProduct", **head, "productCode": code, "collection": collection}
+        case 3:
+            used = [{"reference": f"BiologicallyDerivedProduct/res-{number - 1}"}]
+            told = {
+                "status": "completed",
+                "code": {"text": "Infusion"},
+                "subject": subject,
+                "performedDateTime": f"{day}T10:00:00Z",
+            }
+            return {"resourceType": "Procedure", **head, **told, "usedReference": used}
+    code = {"coding": [{"system": "http://loinc.org", "code": f"{number % 90 + 10}8-7", "display": "Hemoglobin"}], "text": "Hb"}
+    value = {"value": number % 90 / 4, "unit": "g/dL", "system": "http://unitsofmeasure.org", "code": "g/dL"}
+    category = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}]
+    told = {"status": "final", "category": category, "code": code, "subject": subject, "encounter": {"reference": "Encounter/1"},
+            "effectiveDateTime": f"{day}T{number % 24:02d}:30:00+02:00", "issued": f"{day}T23:30:00+02:00", "valueQuantity": value,
+            "specimen": {"reference": f"Specimen/res-{patient * 20 + 1}"}}  # fmt: skip
+    return {"resourceType": "Observation", **head, **told}
 
 
 def as_xml(told: dict[str, Any]) -> str:
@@ -172,6 +231,10 @@ def _by_orjson(path: Path) -> Callable[[], object]:
     return lambda: orjson.loads(path.read_bytes())
 
 
+def _by_orjson_lines(path: Path) -> Callable[[], object]:
+    return lambda: [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
 def _by_lxml(path: Path) -> Callable[[], object]:
     return lambda: sum(1 for _ in etree.iterparse(path, events=("end",)))
 
@@ -180,8 +243,8 @@ def _by_polars(path: Path) -> Callable[[], object]:
     return lambda: [pl.read_csv(file, infer_schema=False) for file in path.rglob("*.csv")]
 
 
-_BARE = {"EPCIS JSON-LD": _by_orjson, "EPCIS XML": _by_lxml, "CSV bundle": _by_polars}
-_PEERS = {"EPCIS JSON-LD": "orjson", "EPCIS XML": "lxml iterparse", "CSV bundle": "polars"}
+_BARE = {"EPCIS JSON-LD": _by_orjson, "EPCIS XML": _by_lxml, "CSV bundle": _by_polars, "FHIR NDJSON": _by_orjson_lines}
+_PEERS = {"EPCIS JSON-LD": "orjson", "EPCIS XML": "lxml iterparse", "CSV bundle": "polars", "FHIR NDJSON": "orjson"}
 
 
 if __name__ == "__main__":

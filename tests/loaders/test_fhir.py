@@ -1,6 +1,7 @@
 """FHIR R4 and R5: what each resource tells, how references lead from one to the other, and what is refused where."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -679,3 +680,9 @@ def test_record_numbers_without_a_key_are_noted(told: Told) -> None:
     [item] = told(resource("Patient", identifier=[number]))
     assert isinstance(item, Item)
     assert item.notes == (LEFT_OUT,)
+
+
+def test_the_page_on_fhir_has_a_row_for_every_resource_that_is_read_and_no_other() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "fhir.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([A-Z][A-Za-z, ]+) \| [A-Z]", page, re.MULTILINE)
+    assert sorted(name.strip() for row in rows for name in row.split(",")) == sorted(fhir.READ)
