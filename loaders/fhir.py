@@ -138,25 +138,23 @@ class _Reader:
         """The resources of NDJSON. A line that is no JSON is refused, and not kept: it may name a person."""
         self._line = True
         with path.open("rb") as file:
-            number = position = 0
+            number = 0
             while line := file.readline(MOST_BYTES + 1):
                 number += 1
-                position += len(line)
                 at = f"line {number}"
                 if len(line) > MOST_BYTES:
-                    reason = f"one line may have {MOST_BYTES:,} bytes"
-                    raise UnreadableSource(str(path), at, reason, "split it into several resources")
+                    while line and not line.endswith(b"\n"):
+                        line = file.readline(MOST_BYTES)
+                    yield _unread(at, f"one line may have {MOST_BYTES:,} bytes")
+                    continue
                 if not number % 1000:
-                    self._context.reached(position)
+                    self._context.reached(file.tell())
                 if not (text := line.removeprefix(_MARK).strip()):
                     continue
                 try:
                     told = orjson.loads(text)
                 except orjson.JSONDecodeError as error:
-                    reason = f"the line is not JSON: {error.msg}, column {error.colno}"
-                    yield Refused(
-                        at, (Problem("", "", UnreadableSource.code, reason, "mend the line in the file and load it again"),)
-                    )
+                    yield _unread(at, f"the line is not JSON: {error.msg}, column {error.colno}")
                     continue
                 yield from self.resource(told, None, at, 0)
 
@@ -280,6 +278,10 @@ class _Reader:
             digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server))).hexdigest()[:32]
             keys.append(Identifier("local", f"{found.type}/row-{digest}", self._names.steward))
         return keys
+
+
+def _unread(at: str, reason: str) -> Refused:
+    return Refused(at, (Problem("", "", UnreadableSource.code, reason, "mend the line in the file; it is not kept"),))
 
 
 def _invalid(error: ValidationError, raw: Any, place: str) -> list[Problem]:

@@ -10,6 +10,8 @@ from loaders.fhir_words import STATUS, TAKING, kind_of
 from loaders.items import Draft
 
 _TIMES = ("started_at", "ended_at")
+_NOT_DONE = "not-done"
+_CALLED_OFF = ("rejected", "cancelled")
 
 
 def _status(draft: Draft, status: str | None, why: Concept | ConceptOrReference | None = None) -> None:
@@ -42,21 +44,23 @@ def _performers(told: Told, draft: Draft, performers: list[r.Performer]) -> None
 
 
 def procedure(told: Told, it: r.Procedure) -> None:
-    """Something that was done to a person with what was used: a collection takes from the person, anything else treats it."""
+    """Something that was done to a person with what was used: a collection takes from the person, anything else treats it.
+
+    What was not done took nothing and treated nobody, whatever was said while it was planned."""
     draft = told.record("Step")
     type_ = _type(told, draft, it.code, "procedure")
     _status(draft, it.status, it.status_reason)
     told.during(draft, _TIMES, "performed", it.performed_date_time, it.performed_period)
     told.during(draft, _TIMES, "occurrence", it.occurrence_date_time, it.occurrence_period, it.occurrence_timing)
-    taking = type_ in TAKING
-    told.link(draft, "INPUT_TO" if taking else "OUTPUT", it.subject, "person", "subject", incoming=taking)
+    taking, void = type_ in TAKING, it.status == _NOT_DONE
+    told.link(draft, "INPUT_TO" if taking else "OUTPUT", it.subject, "person", "subject", incoming=taking, retracted=void)
     ordered(told, draft, it.based_on)
     _performers(told, draft, it.performer)
     told.link(draft, "AT", it.location, "organization", "location")
     used = [*((f"usedReference/{at}", each) for at, each in enumerate(it.used_reference)),
             *((f"used/{at}", each.reference) for at, each in enumerate(it.used))]  # fmt: skip
     for field, reference in used:
-        told.link(draft, "INPUT_TO", reference, "object", field, incoming=True)
+        told.link(draft, "INPUT_TO", reference, "object", field, incoming=True, retracted=void)
     _part_of(told, draft, it.part_of)
 
 
@@ -79,20 +83,21 @@ def task(told: Told, it: r.Task) -> None:
     draft.value("x:priority", it.priority)
     performed(told, draft, it.owner, "owner")
     told.link(draft, "AT", it.location, "organization", "location")
-    focused(told, draft, it.based_on, it.focus)
+    void = it.status in _CALLED_OFF
+    focused(told, draft, it.based_on, it.focus, void=void)
     for at, piece in enumerate(it.input):
-        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True)
+        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True, retracted=void)
     for at, piece in enumerate(it.output):
         told.link(draft, "OUTPUT", piece.value_reference, "object", f"output/{at}/valueReference")
 
 
-def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference | None) -> None:
-    """The order that a task or transport belongs to, or that it is about; else what it is about."""
+def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference | None, *, void: bool) -> None:
+    """The order that a task or transport belongs to, or that it is about; else what it is about (not so, if it was called off)."""
     if focus and ("ServiceRequest/" in (focus.reference or "") or focus.type == "ServiceRequest"):
         ordered(told, draft, [*orders, focus])
         return
     ordered(told, draft, orders)
-    told.link(draft, "SUBJECT_OF", focus, "", "focus", classes=("object",), incoming=True)
+    told.link(draft, "SUBJECT_OF", focus, "", "focus", classes=("object",), incoming=True, retracted=void)
 
 
 def medication_administration(told: Told, it: r.MedicationAdministration) -> None:
@@ -101,13 +106,17 @@ def medication_administration(told: Told, it: r.MedicationAdministration) -> Non
     told_of = it.medication_reference or (it.medication.reference if it.medication else None)
     dose = it.dosage.dose if it.dosage else None
     amount, unit = (dose.value, unit_of(dose)) if dose else (None, None)
-    given = told.link(draft, "INPUT_TO", told_of, "object", "medication", incoming=True, quantity=amount, unit=unit)
+    void = it.status == _NOT_DONE
+    given = told.named(told_of, "object", "medication")
+    if given:
+        told_as = {"quantity": amount, "unit": unit, "retracted": void}
+        draft.relate("INPUT_TO", given.record, given.text, incoming=True, **told_as)
     draft.value("type", "infusion" if given else "medication administration")
     told.codes(draft, "medication", it.medication_codeable_concept or it.medication)
     _status(draft, it.status, next(iter(it.status_reason), None))
     told.during(draft, _TIMES, "effective", it.effective_date_time, it.effective_period)
     told.during(draft, _TIMES, "occurence", it.occurence_date_time, it.occurence_period)
-    told.link(draft, "OUTPUT", it.subject, "person", "subject")
+    told.link(draft, "OUTPUT", it.subject, "person", "subject", retracted=void)
     _performers(told, draft, it.performer)
     _part_of(told, draft, it.part_of)
 

@@ -55,7 +55,7 @@ def _valued(told: Told, draft: Draft, value: Valued, absent: Concept | None, int
 
 
 def condition(told: Told, it: r.Condition) -> None:
-    """A disease of a person, from onset to abatement."""
+    """A disease of a person, from onset to abatement; one that was ruled out is taken back."""
     draft = told.record("Observation")
     told.link(draft, "ABOUT", it.subject, "person", "subject")
     told.coded(draft, "code", it.code)
@@ -70,17 +70,18 @@ def condition(told: Told, it: r.Condition) -> None:
         told.at(draft, name, moment, f"{field}DateTime")
         told.at(draft, name, period.start if period else None, f"{field}Period/start")
     draft.value("x:verification_status", code_of(it.verification_status))
-    if code_of(it.verification_status) == "entered-in-error":
+    if code_of(it.verification_status) in ("entered-in-error", "refuted"):
         told.retract()
 
 
 def adverse_event(told: Told, it: r.AdverseEvent) -> None:
-    """Harm to a person, attributed to the products that are suspected; a fatal one is a death."""
+    """Harm to a person, attributed to the products that are suspected; fatal harm is a death, what might have been neither."""
     draft = told.record("Outcome")
     told.link(draft, "ABOUT", it.subject, "person", "subject")
     told.coded(draft, "term", it.code or it.event, spoken=True)
     outcomes: list[Concept] = listed(it.outcome)
-    draft.value("type", "death" if any("fatal" in words_of(each).split() for each in outcomes) else "toxicity")
+    fatal = any("fatal" in words_of(each).split() for each in outcomes)
+    draft.value("type", "other" if it.actuality == "potential" else "death" if fatal else "toxicity")
     told.at(draft, "occurred_at", it.occurrence_date_time or it.date, "occurrenceDateTime" if it.occurrence_date_time else "date")
     if it.occurrence_period:
         told.at(draft, "occurred_at", it.occurrence_period.start, "occurrencePeriod/start")

@@ -5,6 +5,8 @@ from loaders.fhir_events import focused, ordered
 from loaders.fhir_told import Told, listed, said, unit_of
 from loaders.fhir_words import PRIORITY
 
+_CALLED_OFF = ("abandoned", "cancelled")
+
 
 def transport(told: Told, it: r.Transport) -> None:
     """A transport: from where the thing is to where it is asked for, by its owner."""
@@ -21,9 +23,10 @@ def transport(told: Told, it: r.Transport) -> None:
     told.link(draft, "FROM", it.current_location, "organization", "currentLocation")
     told.link(draft, "TO", it.requested_location, "organization", "requestedLocation")
     told.link(draft, "CARRIED_BY", it.owner, "organization", "owner")
-    focused(told, draft, it.based_on, it.focus)
+    void = it.status in _CALLED_OFF
+    focused(told, draft, it.based_on, it.focus, void=void)
     for at, piece in enumerate(it.input):
-        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True)
+        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True, retracted=void)
 
 
 def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:

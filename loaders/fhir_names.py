@@ -119,7 +119,7 @@ class Names:
                 if self.secret is None:
                     return None
                 value = self._hash(system, value)
-            return Identifier("local", value, system or self.steward)
+            return identifiers.parse(f"local:{value}@{system or self.steward}", cls=cls)
         return _by_system(system, value, cls) or identifiers.lenient(f"local:{value}@{system or self.steward}", cls=cls)
 
     def refer(self, told: Reference, default: str, within: "Within") -> Named | None:

@@ -6,6 +6,7 @@ from loaders.fhir_types import Concept
 from loaders.fhir_words import GENDERS, ORDER_STATUS
 
 _DEPARTMENT = "dept"
+_ENDED = ("inactive", "rejected", "not-done")
 _GOVERNED = ("object", "event", "person", "observation")
 _MEMBER_OF = "member-of"
 _SAME = ("replaced-by", "replaces")
@@ -72,7 +73,7 @@ def group(told: Told, it: r.Group) -> None:
 
 
 def consent(told: Told, it: r.Consent) -> None:
-    """A consent with the purposes it allows; what it denies is told beside."""
+    """A consent with the purposes it allows; what it denies is told beside. One in force no more is withdrawn."""
     draft = told.record("Consent")
     told.link(draft, "ABOUT", it.subject or it.patient, "person", "subject" if it.subject else "patient")
     provisions: list[r.Provision] = listed(it.provision)
@@ -88,13 +89,16 @@ def consent(told: Told, it: r.Consent) -> None:
     told.at(draft, "valid_from", (period and period.start) or it.date_time or it.date, "period/start")
     told.at(draft, "valid_to", period.end if period else None, "period/end")
     draft.value("x:status", it.status)
+    if it.status in _ENDED:
+        changed = it.meta.last_updated if it.meta else None
+        told.at(draft, "withdrawn_at", changed or it.date_time or it.date, "meta/lastUpdated")
     data = [each.reference for provision in provisions for each in provision.data]
     things = [told.named(each, "object", "provision/data/reference", _GOVERNED) for each in data]
     draft.value("x:data", [found.text for found in things if found] or None)
 
 
 def service_request(told: Told, it: r.ServiceRequest) -> None:
-    """A therapy order."""
+    """A therapy order; one not to do something is cancelled."""
     draft = told.record("Episode")
     told.link(draft, "ABOUT", it.subject, "person", "subject")
     told.coded(draft, "therapy", plain(it.code), spoken=True)
@@ -102,8 +106,10 @@ def service_request(told: Told, it: r.ServiceRequest) -> None:
     draft.value("indication", next(filter(None, map(said, reasons)), None))
     draft.value("x:indication", [codings(reason) for reason in reasons if codings(reason)] or None)
     told.at(draft, "ordered_at", it.authored_on, "authoredOn")
-    draft.value("status", ORDER_STATUS.get(it.status or ""))
+    draft.value("status", "cancelled" if it.do_not_perform else ORDER_STATUS.get(it.status or ""))
     draft.value("x:status", it.status)
+    draft.value("x:intent", it.intent)
+    draft.value("x:doNotPerform", it.do_not_perform)
     for at, order in enumerate(it.based_on):
         if above := told.named(order, "episode", f"basedOn/{at}"):
             draft.value("x:basedOn", above.text)

@@ -126,6 +126,8 @@ class ServiceRequest(Occurring):
     """An order: `code` is a concept in R4; R5 has codes and reasons as concept or reference."""
 
     based_on: list[Reference] = Field(default_factory=list)
+    intent: Text | None = None
+    do_not_perform: bool | None = None
     code: Concept | ConceptOrReference | None = None
     subject: Reference | None = None
     authored_on: Text | None = None

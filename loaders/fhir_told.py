@@ -152,7 +152,7 @@ class Told:
         incoming: bool = False,
         **properties: Any,
     ) -> Named | None:
-        """Relate a draft to what a reference names; returns that."""
+        """Relate a draft to what a reference names, with properties (of which `retracted` says that it is not so); returns that."""
         named = self.named(reference, default, field, classes)
         if named:
             draft.relate(relation, named.record, named.text, incoming=incoming, **properties)

@@ -313,7 +313,68 @@ def test_a_procedure_takes_from_a_person_or_treats_it_with_what_it_uses(told: To
         ["local:BiologicallyDerivedProduct/b1@H"],
         ["local:Patient/d1@H"],
     )
-    assert {name: value for name, value in again.fields.items() if name != ".x:status"} == treated.fields
+    assert again.fields == treated.fields
+
+
+def test_what_was_not_done_treated_nobody_whatever_was_planned(store: SqliteStore, sent: Sent, landed: Landed) -> None:
+    bag = {"reference": "BiologicallyDerivedProduct/b1"}
+    planned = resource(
+        "Procedure", "i", status="preparation", subject=DONOR, usedReference=[bag], meta={"lastUpdated": "2024-05-01"}
+    )
+    given = {
+        "resourceType": "MedicationAdministration",
+        "id": "m",
+        "status": "not-done",
+        "subject": DONOR,
+        "medicationReference": bag,
+    }
+    off = {**planned, "status": "not-done", "meta": {"lastUpdated": "2024-05-02"}}
+    late = {**planned, "status": "completed", "meta": {"lastUpdated": "2024-05-03"}}
+    bags = resource("BiologicallyDerivedProduct", "b1")
+
+    def treated() -> set[str]:
+        seen = view(store, None)
+        return {
+            record
+            for record in lineage(seen, [seen.resolve("BiologicallyDerivedProduct/b1@H")], "down").records
+            if "person" in record
+        }
+
+    landed(store, sent(bags, planned, given, name="1.ndjson"), steward="H")
+    assert len(treated()) == 1
+    landed(store, sent(off, name="2.json"), steward="H")
+    assert treated() == set()
+    landed(store, sent(late, name="3.json"), steward="H")
+    assert len(treated()) == 1
+
+
+def test_a_task_or_transport_that_was_called_off_moved_nothing(told: Told) -> None:
+    thing = [{"valueReference": {"reference": "Specimen/s"}}]
+    for status in ("cancelled", "completed"):
+        for type_ in ("Task", "Transport"):
+            [claim] = claims_of(told(resource(type_, status=status, input=thing)))
+            assert [value for path, value in claim.fields.items() if path.endswith(" retracted")] == [status == "cancelled"]
+
+
+def test_what_is_no_order_no_harm_and_no_disease_is_not_taken_for_one(told: Told) -> None:
+    order, near, ruled_out = claims_of(
+        told(
+            bundle(
+                resource("ServiceRequest", status="active", doNotPerform=True),
+                resource("AdverseEvent", actuality="potential", outcome={"coding": [{"code": "fatal"}]}),
+                resource("Condition", verificationStatus={"coding": [{"code": "refuted"}]}),
+            )
+        )
+    )
+    assert order.fields[".status"] == "cancelled"
+    assert near.fields[".type"] == "other"
+    assert ruled_out.fields["retracted"]
+
+
+def test_a_consent_that_is_in_force_no_more_is_withdrawn(told: Told) -> None:
+    given = resource("Consent", status="inactive", patient=DONOR, meta={"lastUpdated": "2024-05-02T10:00:00Z"})
+    [claim] = claims_of(told(given))
+    assert claim.fields[".withdrawn_at"] == "2024-05-02T10:00:00Z"
 
 
 def test_transports_deliveries_and_dispenses_are_handoffs(told: Told) -> None:
@@ -636,6 +697,17 @@ def test_a_local_time_is_of_the_zone_of_who_speaks(told: Told) -> None:
 @pytest.mark.parametrize("text", ["{", '{"resourceType": 3}', "[1]", '{"resourceType": "Patient", "id": "\\ud800"}', ""])
 def test_what_is_no_fhir_is_refused(told: Told, text: str) -> None:
     assert problems_of(told(text.replace("\\\\", "\\")))
+
+
+def test_a_line_that_is_too_long_costs_no_other_line(
+    store: SqliteStore, landed: Landed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fhir, "MOST_BYTES", 500)
+    path = tmp_path / "bulk.ndjson"
+    long = json.dumps(resource("Patient", "long", text="x" * 1_700))
+    path.write_text(f"{json.dumps(SIX[0])}\n{long}\n{json.dumps(SIX[1])}\n{long}")
+    report = landed(store, path, steward="H")
+    assert (report.totals.added, [refused["at"] for refused in report.refused]) == (2, ["line 2", "line 4"])
 
 
 def test_a_line_that_is_no_json_costs_no_other_line(sent: Sent, store: SqliteStore, landed: Landed, tmp_path: Path) -> None:
