@@ -4,6 +4,13 @@ A shared waybill or despatch advice joins the two sides already. Where there is 
 took are one where the second is the next that happened to all that the first moved, and only to that; where it came no more than 30
 days later; and where nothing that both say of giver, taker and carrier contradicts (a department is of its organisation). The rule
 looks at the graph alone, so the order in which files came decides nothing. What does not fit stays a handoff with one side open.
+
+Nor are two sides joined if a third party had something of it in hands on the way: if a step of somebody else began after the first
+word of giving and before the last of taking, on what moved or on what held it then. Somebody else is neither giver, taker nor
+carrier, nor another department of their organisations (of a handoff within one organisation any other department is). Whoever is
+told to be a carrier is the carrier where no side names one. Without a performer it is whose place it was done at, if that is known
+to be an organisation's; a step of which neither is told is of nobody, and stops nothing: neither side contradicts it. A step that
+discards something stops the pair, whose ever it is. Of a lot that many use, what others do is done to another part.
 """
 
 from collections.abc import Iterator
@@ -14,7 +21,9 @@ import polars as pl
 from graph.frames import Frames
 from graph.model import CONTAINER
 from graph.view import View
-from queries.handoffs import acts
+from queries.handoffs import DISCARD, LOTS, acts
+from queries.organizations import Organizations
+from queries.stays import overlaps
 
 NAME = "rule:next-receipt"
 """Whose word it is that two handoffs are one: a steward beside the organisations."""
@@ -41,7 +50,10 @@ def pairing(view: View) -> Pairing:
     """What the rule joins among the handoffs that a View shows; ask it of a View without the rule's own word."""
     frames = view.frames
     told = _handoffs(frames)
-    joined = list(_runs(frames, told, _links(_moved(frames, told), told)))
+    moved = _moved(frames, told)
+    links = _links(moved, told)
+    sides = _Sides(frames, told, links, _hands(frames, told, moved, links))
+    joined = [run for linked in _chains(links) for run in sides.joined(linked)]
     inside = {event for run in joined for event in run}
     left = told.filter(~pl.col("event").is_in(inside))
     runs = sorted(tuple(frames.ids(list(run)).to_list()) for run in joined)
@@ -49,9 +61,11 @@ def pairing(view: View) -> Pairing:
 
 
 def _handoffs(frames: Frames) -> pl.DataFrame:
-    """`event`, its parties, and the first and last of `_STAGES` that are told of it."""
+    """`event`, its parties, the first and last of `_STAGES` that are told of it, and the first and last moment of these."""
     stages = [pl.when(pl.any_horizontal(pl.col(name).is_not_null() for name in names)).then(at) for at, names in enumerate(_STAGES)]
+    moments = [f"{name}_first" for names in _STAGES for name in names]
     ends = {"first_stage": pl.min_horizontal(stages), "last_stage": pl.max_horizontal(stages)}
+    ends |= {"begun": pl.min_horizontal(moments), "done": pl.max_horizontal(moments)}
     return frames.shown("Handoff").select(*_PARTIES, event="record", **ends).drop_nulls("first_stage")
 
 
@@ -82,55 +96,100 @@ def _links(moved: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     return pairs.filter(goes_on).select("event", next="next_event").sort("event")
 
 
-def _runs(frames: Frames, told: pl.DataFrame, links: pl.DataFrame) -> Iterator[tuple[int, ...]]:
-    """Handoffs that follow each other, as far as their parties agree, from one that gives to one that takes."""
+def _hands(frames: Frames, told: pl.DataFrame, moved: pl.DataFrame, links: pl.DataFrame) -> dict[int, list[int | None]]:
+    """Who began a step on something that was on the way, by the first of two linked handoffs; None for what was discarded."""
+    steps = frames.of_class("event").filter(~pl.col("record").is_in(told["event"].implode()))
+    place = pl.when(pl.col("at").is_in(frames.shown("Organization")["record"].implode())).then("at")
+    lost = pl.col("type").is_in(DISCARD).fill_null(False)
+    steps = steps.select(step="record", hand=pl.when(~lost).then(pl.coalesce("performed_by", place)), lost=lost)
+    steps = steps.filter(pl.col("hand").is_not_null() | pl.col("lost"))
+    lots = frames.of_class("object").filter(pl.col("type").is_in(LOTS))["record"]
+    way = links.join(told.select("event", "begun"), on="event").join(told.select(next="event", done="done"), on="next")
+    way = way.join(moved.select("event", "object"), on="event").filter(~pl.col("object").is_in(lots.implode()))
+    acted = acts(frames).select("object", "first", step="event").join(steps, on="step")
+    here, there = overlaps(way["object"], way["begun"], way["done"], acted["object"], acted["first"], acted["first"])
+    met = pl.concat([way[here].drop("object"), acted[there]], how="horizontal")
+    between = met.filter((pl.col("first") > pl.col("begun")) & (pl.col("first") < pl.col("done")))
+    return dict(between.select("event", "hand").unique().group_by("event").agg("hand").iter_rows())
+
+
+def _chains(links: pl.DataFrame) -> Iterator[list[int]]:
+    """Handoffs that follow each other."""
     following = dict(links.iter_rows())
-    linked = told.filter(pl.col("event").is_in({*following, *following.values()}))
-    known = {event: (parties, stages) for event, *parties, stages in _rows(linked)}
-    above = dict(frames.relations("PART_OF").select("source", "target").iter_rows())
-    for start in sorted(following.keys() - following.values()):
-        run, agreed = [start], known[start][0]
-        while (event := following.get(run[-1])) is not None:
-            both = [_agreed(one, other, above) for one, other in zip(agreed, known[event][0], strict=True)]
-            if _CONTRADICTED in both:
-                if _whole(run, agreed, known):
-                    yield tuple(run)
-                run, agreed = [event], known[event][0]
-            else:
-                run, agreed = [*run, event], both
-        if _whole(run, agreed, known):
-            yield tuple(run)
+    for event in sorted(following.keys() - following.values()):
+        chain = [event]
+        while chain[-1] in following:
+            chain.append(following[chain[-1]])
+        yield chain
 
 
 _CONTRADICTED = -1
-_Known = dict[int, tuple[list[int | None], tuple[int, int]]]
+_Parties = list[int | None]
+"""Giver, taker, carrier."""
 
 
-def _rows(told: pl.DataFrame) -> Iterator[tuple[int, int | None, int | None, int | None, tuple[int, int]]]:
-    for event, *parties, first, last in told.select("event", *_PARTIES, "first_stage", "last_stage").iter_rows():
-        giver, taker, carrier = parties
-        yield event, giver, taker, carrier, (first, last)
+class _Sides:
+    """What is told of linked handoffs, and which of them are one by it."""
 
+    def __init__(self, frames: Frames, told: pl.DataFrame, links: pl.DataFrame, hands: dict[int, list[int | None]]) -> None:
+        self._organizations, self._hands = Organizations(frames), hands
+        linked = told.filter(pl.col("event").is_in(pl.concat([links["event"], links["next"]]).implode()))
+        rows = linked.select("event", "first_stage", "last_stage", *_PARTIES).iter_rows()
+        self._known: dict[int, tuple[int, int, _Parties]] = {event: (first, last, parties) for event, first, last, *parties in rows}
 
-def _whole(run: list[int], agreed: list[int | None], known: _Known) -> bool:
-    """Whether a run has both sides: somebody gave, somebody else took."""
-    giver, taker, _ = agreed
-    both = known[run[0]][1][0] < _TAKEN <= known[run[-1]][1][1]
-    return len(run) > 1 and both and giver is not None and taker is not None and giver != taker
+    def joined(self, chain: list[int]) -> Iterator[tuple[int, ...]]:
+        """The parts of a chain that are one handoff each, as far as parties agree, from one that gives to one that takes."""
+        run, agreed = chain[:1], self._known[chain[0]][2]
+        for event in chain[1:]:
+            both = self._both(agreed, event)
+            if _CONTRADICTED in both:
+                yield from self._unbroken(run, agreed)
+                run, agreed = [event], self._known[event][2]
+            else:
+                run, agreed = [*run, event], both
+        yield from self._unbroken(run, agreed)
 
+    def _unbroken(self, run: list[int], agreed: _Parties) -> Iterator[tuple[int, ...]]:
+        """The parts of a run on the way of which nobody else had anything in hands."""
+        for at, event in enumerate(run[:-1], 1):
+            if any(self._is_stranger(hand, agreed) for hand in self._hands.get(event, ())):
+                for part in (run[:at], run[at:]):
+                    yield from self._unbroken(part, self._agreed_in(part))
+                return
+        if self._is_whole(run, agreed):
+            yield tuple(run)
 
-def _agreed(one: int | None, other: int | None, above: dict[int, int]) -> int | None:
-    """The party that two handoffs name: the more exact of the two; `_CONTRADICTED` where they name two."""
-    if one is None or other is None or one == other:
-        return other if one is None else one
-    if other in _with_above(one, above):
-        return one
-    return other if one in _with_above(other, above) else _CONTRADICTED
+    def _is_whole(self, run: list[int], agreed: _Parties) -> bool:
+        """Whether a run has both sides: somebody gave, somebody else took."""
+        giver, taker, _ = agreed
+        both = self._known[run[0]][0] < _TAKEN <= self._known[run[-1]][1]
+        return len(run) > 1 and both and giver is not None and taker is not None and giver != taker
 
+    def _agreed_in(self, run: list[int]) -> _Parties:
+        agreed = self._known[run[0]][2]
+        for event in run[1:]:
+            agreed = self._both(agreed, event)
+        return agreed
 
-def _with_above(party: int, above: dict[int, int]) -> set[int]:
-    """A department and what it is part of."""
-    found = {party}
-    while (party := above.get(party, party)) not in found:
-        found.add(party)
-    return found
+    def _both(self, agreed: _Parties, event: int) -> _Parties:
+        return [self._agreed(one, other) for one, other in zip(agreed, self._known[event][2], strict=True)]
+
+    def _agreed(self, one: int | None, other: int | None) -> int | None:
+        """The party that two handoffs name: the more exact of the two; `_CONTRADICTED` where they name two."""
+        if one is None or other is None or one == other:
+            return other if one is None else one
+        if other in self._organizations.line(one):
+            return one
+        return other if one in self._organizations.line(other) else _CONTRADICTED
+
+    def _is_stranger(self, hand: int | None, agreed: _Parties) -> bool:
+        """Whether who acted on the way is none of the parties to a handoff; None is, whose act nothing excuses."""
+        parties = [party for party in agreed if party is not None]
+        if hand is None or any(self._agreed(hand, party) != _CONTRADICTED for party in parties):
+            return hand is None
+        whole = self._organizations.whole
+        own, owners, (giver, taker, carrier) = whole(hand), [whole(party) for party in parties], agreed
+        if carrier is None and self._organizations.type(own) == "carrier":
+            return False
+        within = giver is not None and taker is not None and whole(giver) == whole(taker)
+        return within or own not in owners

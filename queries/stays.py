@@ -133,7 +133,7 @@ def held(stays: pl.DataFrame) -> pl.DataFrame:
     found = [level]
     outer = stays.rename({name: f"outer_{name}" for name in _STAY})
     while len(level):
-        here, there = _overlaps(
+        here, there = overlaps(
             level["container"], level["start"], level["end"], outer["outer_content"], outer["outer_start"], outer["outer_end"]
         )
         pairs = pl.concat([level[here], outer[there]], how="horizontal")
@@ -156,7 +156,7 @@ def borne(frames: Frames, held: pl.DataFrame) -> pl.DataFrame:
     """`content, container, event`: what acted on objects through their containers while they were inside, sorted."""
     acts = frames.relations("SUBJECT_OF").select(container="source", event="target").unique()
     dated = acts.join(frames.spans.rename({"record": "event"}), on="event")
-    here, there = _overlaps(held["container"], held["start"], held["end"], dated["container"], dated["first"], dated["last"])
+    here, there = overlaps(held["container"], held["start"], held["end"], dated["container"], dated["first"], dated["last"])
     begun, event = dated["first"].to_numpy()[there], dated["event"].to_numpy()[there]
     kept = begun < held["end"].to_numpy()[here]
     for own in ("opened_by", "closed_by"):
@@ -169,7 +169,7 @@ def borne(frames: Frames, held: pl.DataFrame) -> pl.DataFrame:
     return found.filter(pl.any_horizontal(different).fill_null(True))
 
 
-def _overlaps(
+def overlaps(
     key: pl.Series, low: pl.Series, high: pl.Series, others: pl.Series, first: pl.Series, last: pl.Series
 ) -> tuple[Numbers, Numbers]:
     """All pairs of rows (here, there) with one key where `first` <= `high` and `last` >= `low`.

@@ -65,6 +65,14 @@ class Sides(Network):
         """What who takes tells."""
         return self._side(name, things, giver, taker, accepted_at=at(hour), steward="L", **told)
 
+    def acted(self, hour: float, *things: str, by: str | None = None, place: str | None = None, **told: Any) -> str:
+        """A step on things that somebody performs at some place."""
+        record = self.act("ACT", hour, *things, **told)
+        for relation, end in (("PERFORMED_BY", by), ("AT", place)):
+            if end:
+                self.relate(relation, "event/ACT", f"organization/{end}")
+        return record
+
     def _side(self, name: str, things: tuple[str, ...], giver: str | None, taker: str | None, **told: Any) -> str:
         steward = told.get("steward", "H")
         carrier = told.pop("carrier", None)
@@ -157,6 +165,141 @@ def test_a_handoff_told_whole_is_left_alone(memory: SqliteStore) -> None:
     net._side("W", ("M",), "BANK", "LAB", released_at=at(2), accepted_at=at(5))
     net.took("R", 9, "M")
     assert runs(memory, net) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "joined", "why"),
+    [
+        ({"by": "CLINIC"}, False, "a clinic had it in hands"),
+        ({"by": "CLINIC", "things": "M"}, False, "or a part of it"),
+        ({"by": "CLINIC", "things": "X"}, True, "something else is not on the way"),
+        ({"by": "CLINIC", "hour": 0.5}, True, "before it was given"),
+        ({"by": "CLINIC", "hour": 1}, True, "at the moment it was given: not after it"),
+        ({"by": "CLINIC", "hour": 9}, True, "at the moment it was taken: not before it"),
+        ({"by": "CLINIC", "hour": 10}, True, "after it was taken"),
+        ({"by": "BANK-OUT"}, True, "who gave packs it after the signature"),
+        ({"by": "BANK"}, True, "said of the whole bank"),
+        ({"by": "BANK-DOCK"}, True, "another department of the bank"),
+        ({"by": "LAB-IN"}, True, "who takes looks at it before it signs"),
+        ({"by": "LAB-DOCK"}, True, "another department of the laboratory"),
+        ({"by": "SISTER"}, False, "a laboratory of its own, if of one association with it"),
+        ({"by": "FAST"}, True, "the carrier"),
+        ({"by": "SLOW"}, False, "another carrier than the one they name"),
+        ({}, True, "nobody tells who"),
+        ({"place": "LAB"}, True, "by whom is not told, but at whose place"),
+        ({"place": "CLINIC"}, False, "at the place of somebody else"),
+        ({"place": "DOOR-7"}, True, "at a place of which nobody says whose it is"),
+        ({"by": "LAB-IN", "place": "CLINIC"}, True, "by who takes, wherever"),
+        ({"by": "BANK-OUT", "type": "discard"}, False, "what was discarded cannot come"),
+        ({"type": "destroying"}, False, "whoever discarded it"),
+    ],
+)
+def test_a_third_party_that_acts_on_what_is_on_the_way_stops_the_pair(
+    memory: SqliteStore, act: dict[str, Any], joined: bool, why: str
+) -> None:
+    net = Sides()
+    for name, type_, above in (
+        ("CLINIC", "hospital", None),
+        ("BANK-DOCK", "department", "BANK"),
+        ("LAB-DOCK", "site", "LAB"),
+        ("LAB", "laboratory", "UNION"),
+        ("SISTER", "laboratory", "UNION"),
+    ):
+        net.say("organization", name, "Organization", type=type_)
+        if above:
+            net.relate("PART_OF", f"organization/{name}", f"organization/{above}")
+    sides = net.gave("S", 1, "M", "N", carrier="FAST"), net.took("R", 9, "M", "N")
+    told = {"hour": 5, "things": "MN", **act}
+    net.acted(told.pop("hour"), *told.pop("things"), **told)
+    assert runs(memory, net) == ([sides] if joined else []), why
+
+
+@pytest.mark.parametrize(("named", "joined"), [(None, True), ("SLOW", False)])
+def test_where_no_carrier_is_named_a_carrier_that_acts_is_the_one(memory: SqliteStore, named: str | None, joined: bool) -> None:
+    net = Sides()
+    net.say("organization", "FAST", "Organization", type="carrier")
+    net.gave("S", 1, "M", carrier=named)
+    net.took("R", 9, "M")
+    net.acted(5, "M", by="FAST", type="loading")
+    assert len(runs(memory, net)) == joined
+
+
+@pytest.mark.parametrize(("by", "joined"), [("BANK-DOCK", False), ("BANK-OUT", True), ("BANK", True)])
+def test_within_one_organisation_each_department_is_a_party(memory: SqliteStore, by: str, joined: bool) -> None:
+    net = Sides()
+    for name in ("BANK-DOCK", "BANK-LAB"):
+        net.say("organization", name, "Organization")
+        net.relate("PART_OF", f"organization/{name}", "organization/BANK")
+    net.gave("S", 1, "M", giver="BANK-OUT", taker="BANK-LAB")
+    net.took("R", 9, "M", giver="BANK-OUT", taker="BANK-LAB")
+    net.acted(5, "M", by=by)
+    assert len(runs(memory, net)) == joined
+
+
+@pytest.mark.parametrize(
+    ("act", "joined"),
+    [
+        ({"things": ("BOX",), "hour": 5}, False),
+        ({"things": ("BOX",), "hour": 11}, True),
+        ({"things": ("OTHER",), "hour": 5}, True),
+    ],
+)
+def test_who_has_the_container_has_what_is_inside(memory: SqliteStore, act: dict[str, Any], joined: bool) -> None:
+    net = Sides()
+    for name in ("BOX", "OTHER"):
+        net.say("object", name, "Container")
+    net.pack("K", 0, "BOX", ["M"])
+    net.pack("U", 10, "BOX", ["M"], out=True)
+    net.gave("S", 1, "BOX")
+    net.took("R", 12, "M")
+    net.acted(act["hour"], *act["things"], by="CLINIC")
+    assert len(runs(memory, net)) == joined
+
+
+def test_who_packs_it_anew_on_the_way_has_it_in_hands(memory: SqliteStore) -> None:
+    net = Sides()
+    net.gave("S", 1, "M")
+    net.pack("K", 5, "BOX", ["M"])
+    net.relate("PERFORMED_BY", "event/K", "organization/CLINIC")
+    net.took("R", 9, "M")
+    assert runs(memory, net) == []
+
+
+def test_what_others_use_of_a_lot_is_not_what_is_on_the_way(memory: SqliteStore) -> None:
+    net = Sides()
+    net.material("LOT", type="reagent_lot")
+    sides = net.gave("S", 1, "LOT"), net.took("R", 9, "LOT")
+    net.acted(5, "LOT", by="CLINIC")
+    assert runs(memory, net) == [sides]
+
+
+def test_after_delivery_a_third_party_leaves_the_acceptance_open(memory: SqliteStore) -> None:
+    """What came before it is still one handoff."""
+    net = Sides()
+    sides = net.gave("S", 1, "M"), net._side("D", ("M",), None, "LAB", delivered_at=at(4))
+    net.acted(6, "M", by="CLINIC")
+    net.took("R", 9, "M")
+    assert runs(memory, net) == [sides]
+
+
+def test_between_delivery_and_acceptance_in_one_word_a_third_party_stops_the_pair(memory: SqliteStore) -> None:
+    net = Sides()
+    net.gave("S", 1, "M")
+    net.acted(6, "M", by="CLINIC")
+    net.took("R", 9, "M", delivered_at=at(4))
+    assert runs(memory, net) == []
+
+
+def test_a_third_party_that_is_told_of_later_parts_what_was_joined(memory: SqliteStore, tmp_path: Path) -> None:
+    net, late = Sides(), Sides()
+    net.gave("S", 1, "M")
+    net.took("R", 9, "M")
+    land(memory, net.claims)
+    assert pair(memory, tmp_path, author="t")["added"] == 1
+    late.acted(5, "M", by="CLINIC")
+    land(memory, late.claims, load="second")
+    told = pair(memory, tmp_path, author="t")
+    assert (told["joined"], told["withdrawn"], told["released_only"], told["accepted_only"]) == (0, 1, 1, 1)
 
 
 def test_the_two_sides_are_one_in_every_answer_and_apart_again_when_it_is_undone(store: Store, tmp_path: Path) -> None:
