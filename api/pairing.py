@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.render import SCHEMA_VERSION
-from graph import snapshot, times
+from graph import snapshot
 from graph.claims import Claim, Evidence, chain_hash
 from graph.snapshot_store import SnapshotStore
 from graph.store import Batch, Commit, Deadline, Scope, Store
 from graph.view import view
+from loaders.pipeline import close_load, new_load, open_loads
 from queries import pairing as rule
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ PATIENCE = 3_600.0
 """Seconds that the rule may take for a whole network."""
 _SHOWN = 100
 _BATCH = 10_000
+_LOAD_KEY = chain_hash([rule.NAME.encode()])[:32]
+"""What all loads of the rule's word have in common: so one that was killed is known."""
 Same = tuple[str, str]
 """Two ids of which the rule says that they are one record; it says so of the first."""
 
@@ -29,7 +32,8 @@ def pair(store: Store, cache: Path, *, undo: bool = False, dry_run: bool = False
     """Join the handoffs that the rule finds, and take back what it said before and says no more (`undo`: all).
 
     Returns the JSON answer: how many are joined now, how many joins are new and were taken back, how many handoffs are left that
-    one side tells alone."""
+    one side tells alone. Where an earlier call was killed, what is missing is said now, and then its load is closed: until then the
+    graph tells that a load is in progress."""
     taken = snapshot.current(store, cache)
     # of the snapshot's commit, whatever is loaded meanwhile
     as_of = taken.commit.number if taken.commit else None
@@ -83,14 +87,16 @@ def _claims(store: Store, taken: "Snapshot", new: Iterable[Same], gone: Iterable
 
 
 def _apply(store: Store, claims: list[Claim], author: str) -> list[Commit]:
-    head = store.head()
-    key = chain_hash([rule.NAME.encode(), (head.hash if head else "").encode()])
+    """Land claims as a load of their own, then close those that were killed before; returns the commits made.
+
+    A killed load is not gone on with: what it said may have to be taken back, which needs a later word."""
+    load_id, load_time = new_load(store, _LOAD_KEY)
     source_hash = hashlib.sha256((rule.__doc__ or "").encode()).hexdigest()
-    load_time, made = max(times.now(), head.time + 1 if head else 0), list[Commit]()
+    made = list[Commit]()
     for first in range(0, len(claims), _BATCH):
         part, closes = claims[first : first + _BATCH], first + _BATCH >= len(claims)
-        batch = Batch(part, rule.NAME, source_hash, key[:16], key[:32], load_time, author, opened=bool(made), closes=closes)
+        batch = Batch(part, rule.NAME, source_hash, load_id, _LOAD_KEY, load_time, author, opened=bool(made), closes=closes)
         commit = store.apply(batch).commit
         if commit is not None:
             made.append(commit)
-    return made
+    return made + [close_load(store, load.load_id, author) for load in open_loads(store, _LOAD_KEY)]

@@ -27,7 +27,19 @@ from loaders.reading import Beside
 from loaders.report import LoadReport
 from loaders.sources import FORMATS, Source
 
-__all__ = ["FORMATS", "LoadReport", "Options", "Progress", "close_load", "dry_run", "gathered", "land", "load"]
+__all__ = [
+    "FORMATS",
+    "LoadReport",
+    "Options",
+    "Progress",
+    "close_load",
+    "dry_run",
+    "gathered",
+    "land",
+    "load",
+    "new_load",
+    "open_loads",
+]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read, bytes in all)."""
@@ -88,6 +100,18 @@ def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None =
     return report
 
 
+def new_load(store: Store, key: str) -> tuple[str, int]:
+    """The id of a load that begins now, and its time (UTC microseconds), which is after all commits there are."""
+    head = store.head()
+    load_id = chain_hash([key.encode(), (head.hash if head else "").encode()])[:16]
+    return load_id, max(times.now(), head.time + 1 if head else 0)
+
+
+def open_loads(store: Store, key: str) -> list[Commit]:
+    """The first commit of each load of this key that was killed, oldest first."""
+    return [commit for commit in store.open_loads() if commit.load_key == key]
+
+
 def close_load(store: Store, load_id: str, author: str = "") -> Commit:
     """Close a load that was killed and will not be loaded again. Raises `UnknownLoad`."""
     opened = store.open_loads()
@@ -137,12 +161,9 @@ class _Load:
         self.done, self.total = 0, sum(self.sizes[source.path] for source in found.sources)
         steward = naming.steward(options.steward)
         self.key = self._load_key(steward)
-        head = store.head()
-        begun = [commit for commit in store.open_loads() if commit.load_key == self.key]
+        begun = open_loads(store, self.key)
         self.made = [begun[0].number] if begun else []
-        previous = head.hash if head else ""
-        self.load_id = begun[0].load_id if begun else chain_hash([self.key.encode(), previous.encode()])[:16]
-        self.load_time = begun[0].load_time if begun else max(times.now(), head.time + 1 if head else 0)
+        self.load_id, self.load_time = (begun[0].load_id, begun[0].load_time) if begun else new_load(store, self.key)
         self.quarantine = options.quarantine / self.load_id if keep_refused else None
         self.report = LoadReport(self.load_id, steward, mappings=options.mappings.hashes)
         self.report.note(found.notes)
