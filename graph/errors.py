@@ -198,7 +198,22 @@ class Busy(TraceError):
     http_status = 503
 
     def __init__(self) -> None:
-        super().__init__("too many loads are waiting; nothing was loaded, send it again later")
+        super().__init__("too many loads are waiting or on their way; nothing of this one was loaded, send it again later")
+
+
+class DiskFull(TraceError):
+    """The disk for temporary files has no room for what comes."""
+
+    code = "DISK_FULL"
+    http_status = 507
+
+    def __init__(self, reserve: int) -> None:
+        super().__init__(
+            f"the disk for temporary files would have less than {reserve:,} bytes free; nothing was loaded, make room (TMPDIR "
+            "says where) or load it in parts",
+            limit="bytes",
+            reserve=reserve,
+        )
 
 
 class DeadlineExceeded(TraceError):

@@ -1,13 +1,12 @@
 """What comes packed (.gz, .zst, .zip) or in UTF-16, written out as plain files in a scratch folder, within limits.
 
 So readers have files they can open twice and seek in, of any size, and none of them knows of archives. Room on the disk is
-needed for it; memory is not.
+needed for it; memory is not. Where none is left but a reserve, the whole load is given up (`DiskFull`): no file is to blame for it.
 """
 
 import codecs
 import gzip
 import lzma
-import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import IO, NamedTuple, Protocol
 import zstandard
 
 from graph.errors import UnreadableSource
+from loaders.room import Room, full_told
 
 MOST_BYTES = 64 * 2**30
 """Bytes that all archives of one load may hold when unpacked."""
@@ -34,6 +34,8 @@ _ZST_BLOCK = 2**11
 """Few enough bytes for what they unpack to, at worst, to fit into memory."""
 _WINDOW = 2**27
 """Most memory (bytes) that unpacking .zst may take: what its own tool allows unless told."""
+_MOST_A_LETTER = 4
+"""Bytes of a letter in UTF-8."""
 _LONGEST_NAME = 240  # bytes; file systems take 255
 _WIDE = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -77,19 +79,20 @@ class Unpacker:
 
     def __init__(self, scratch: Path, encoding: str | None = None, wanted: Callable[[Path], bool] = lambda path: True) -> None:
         self._scratch, self._encoding, self._wanted = scratch, encoding, wanted
-        self._room = min(MOST_BYTES, shutil.disk_usage(scratch).free)
+        self._room, self._left = Room(scratch), MOST_BYTES
         self._folders = 0
 
     def pieces(self, path: Path, name: str) -> list[Piece]:
         """The plain files that a file is or holds. Raises `UnreadableSource` for one that cannot be unpacked: nothing of it is
-        read then."""
-        with _told(name):
+        read then; and `DiskFull`."""
+        with full_told(), _told(name):
             return list(self._pieces(path, name, 0))
 
     def received(self, stream: Stream, name: str) -> Path:
-        """A file of this name with all that comes from a stream. Raises `UnreadableSource`."""
+        """A file of this name with all that comes from a stream. Raises `UnreadableSource` and `DiskFull`."""
         path = self._folder() / _short(name)
-        self._copy(stream, path, name, None)
+        with full_told():
+            self._copy(stream, path, name, None)
         return path
 
     def _pieces(self, path: Path, name: str, depth: int) -> Iterator[Piece]:
@@ -132,18 +135,19 @@ class Unpacker:
                 yield target, shown
 
     def _copy(self, stream: Stream, target: Path, name: str, packed: int | None) -> None:
-        """Write a stream to a file. Raises `UnreadableSource` where it is more than may be."""
+        """Write a stream to a file. Raises `UnreadableSource` where it is more than may be, and `DiskFull`."""
         written = 0
         with target.open("wb") as out:
             while block := stream.read(_BLOCK):
                 written += len(block)
-                self._room -= len(block)
+                self._left -= len(block)
                 if packed is not None and written > _ANY_RATIO and written > MOST_RATIO * packed:
                     reason = f"it unpacks to more than {MOST_RATIO} times its size, as files made to do harm do"
                     raise UnreadableSource(name, "", reason, "unpack it yourself if you trust it")
-                if self._room < 0:
-                    reason = f"unpacked it has more bytes than one load may have ({MOST_BYTES:,}), or than the disk has room for"
-                    raise UnreadableSource(name, "", reason, "load it in parts, or make room (TMPDIR says where)")
+                if self._left < 0:
+                    reason = f"unpacked it has more bytes than one load may have ({MOST_BYTES:,})"
+                    raise UnreadableSource(name, "", reason, "load it in parts")
+                self._room.take(len(block))
                 out.write(block)
 
     def _as_utf8(self, path: Path, name: str) -> Piece:
@@ -156,7 +160,9 @@ class Unpacker:
             path.open(encoding=encoding, errors="surrogateescape", newline="") as file,
             target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
         ):
-            shutil.copyfileobj(file, out, _BLOCK)
+            while text := file.read(_BLOCK):
+                self._room.take(_MOST_A_LETTER * len(text))
+                out.write(text)
         return Piece(target, name, path)
 
     def _encoding_of(self, path: Path) -> str | None:

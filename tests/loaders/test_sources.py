@@ -1,10 +1,12 @@
 """Which files a load is made of, in which format and order: by content, wherever they lie and however they are packed."""
 
+import errno
 import gzip
 import io
 import random
 import re
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +16,9 @@ import polars as pl
 import pytest
 import zstandard
 
-from graph.errors import UsageError
+from graph.errors import DiskFull, UsageError
 from graph.sqlite_store import SqliteStore
-from loaders import unpacking
+from loaders import room, unpacking
 from loaders.pipeline import LoadReport
 from loaders.sources import found
 
@@ -215,6 +217,79 @@ def test_what_would_unpack_without_end_is_refused(
     monkeypatch.setattr(unpacking, "MOST_BYTES", 100)
     path = zipped(tmp_path / "large.zip", {"person.csv": PEOPLE.encode(), "other/person.csv": PEOPLE.encode() * 2})
     assert "more bytes than one load may have (100)" in problem_of(landed(store, path))[1]
+    assert store.head() is None
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """A disk with `free` bytes left, `after` of them when it has been looked at once."""
+    state = {"free": 2**40, "looks": 0}
+
+    def usage(_: Path) -> SimpleNamespace:
+        state["looks"] += 1
+        return SimpleNamespace(free=state["free"] if state["looks"] == 1 else state.get("after", state["free"]))
+
+    monkeypatch.setattr(room.shutil, "disk_usage", usage)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("person.csv.gz", gzip.compress(PEOPLE.encode())),
+        ("person.csv.zst", zstandard.compress(PEOPLE.encode())),
+        ("person.csv", PEOPLE.encode("utf-16")),
+    ],
+)
+def test_a_load_that_would_leave_too_little_of_the_disk_is_given_up_whole(
+    store: SqliteStore,
+    tmp_path: Path,
+    landed: Landed,
+    disk: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    data: bytes,
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / "material.csv").write_text(BAGS, encoding="utf-8")
+    (tmp_path / "sent" / name).write_bytes(data)
+    disk["free"] = room.RESERVE
+    with pytest.raises(DiskFull, match="TMPDIR"):
+        landed(store, tmp_path / "sent")
+    assert (store.head(), list((tmp_path / "scratch").iterdir())) == (None, [])
+    disk["free"] = room.RESERVE + 2**20
+    assert landed(store, tmp_path / "sent").totals.added == 3
+
+
+def test_the_disk_is_looked_at_again_while_something_large_is_unpacked(
+    store: SqliteStore, tmp_path: Path, landed: Landed, disk: dict[str, int]
+) -> None:
+    disk["after"] = room.RESERVE
+    path = tmp_path / "person.csv.gz"
+    path.write_bytes(gzip.compress(b"id,role\n" + random.Random(1).randbytes(2**20) * 20))
+    with pytest.raises(DiskFull):
+        landed(store, path)
+    assert disk["looks"] == 2
+
+
+def test_plain_files_need_no_room(store: SqliteStore, folder: Path, landed: Landed, disk: dict[str, int]) -> None:
+    disk["free"] = 0
+    assert landed(store, folder).refused_total == 0
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_others_filled_is_told_as_such(
+    store: SqliteStore, tmp_path: Path, landed: Landed, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(error, "no room")
+
+    path = zipped(tmp_path / "people.zip", {"person.csv": PEOPLE.encode()})
+    monkeypatch.setattr(unpacking.Unpacker, "_copy", fill)
+    with pytest.raises(DiskFull):
+        landed(store, path)
     assert store.head() is None
 
 
