@@ -16,11 +16,10 @@ import orjson
 import uvicorn
 from graphql import GraphQLError, OperationType, get_operation_ast, parse, validate
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from api import limits, settings
@@ -31,6 +30,7 @@ from api.uploads import IDLE, Upload, Uploads, file_name, tokens
 from api.uploads import MOST_BYTES as MOST_UPLOADED
 from graph.errors import DeadlineExceeded, NotPermitted, TooLarge, TraceError, UsageError
 from graph.store import Store
+from loaders.room import Room
 
 MOST_BYTES = 256 * 1024
 MOST_AT_ONCE = 8
@@ -204,7 +204,7 @@ class _Door:
     async def _load(self, http: HttpRequest, _: str) -> Answer:
         steward, asked = self._uploads.steward(http.headers.get("authorization")), http.query_params
         dry_run = _dry_run(asked)
-        with self._uploads.receiving() as folder:
+        with self._uploads.receiving(steward) as folder:
             await _received(http, folder / file_name(asked.get("name")))
             upload = Upload(
                 steward,
@@ -219,10 +219,9 @@ class _Door:
 
     async def _refused(self, http: HttpRequest, _: str) -> Response:
         steward = self._uploads.steward(http.headers.get("authorization"))
-        with self._uploads.receiving() as folder:
-            path = await asyncio.to_thread(self._uploads.refused, steward, http.path_params["load_id"], folder)
-        done = BackgroundTask(self._uploads.forget, folder)
-        return FileResponse(path, headers=_HEADERS, media_type="application/zip", filename=path.name, background=done)
+        parts = await asyncio.to_thread(self._uploads.refused, steward, http.path_params["load_id"])
+        headers = {**_HEADERS, "content-disposition": 'attachment; filename="refused.zip"'}
+        return StreamingResponse(parts, headers=headers, media_type="application/zip")
 
     async def _work(self, work: Callable[[], T], request: Request) -> T:
         """The result of `work`, done by a worker so that the service answers others meanwhile. Raises `DeadlineExceeded`."""
@@ -252,8 +251,13 @@ def _dry_run(asked: QueryParams) -> bool:
 
 
 async def _received(http: HttpRequest, path: Path) -> None:
-    """Write the body of a request to a file as it comes. Raises `TooLarge`, and `UsageError` for one that stops coming."""
-    chunks, size = aiter(http.stream()), 0
+    """Write the body of a request to a file as it comes. Raises `TooLarge`, `DiskFull`, and `UsageError` for one that stops
+    coming."""
+    chunks, size, room = aiter(http.stream()), 0, Room(path.parent)
+    declared = http.headers.get("content-length", "")
+    if declared.isdecimal():
+        _bounded(int(declared))
+        room.look(int(declared))
     with path.open("wb") as file:
         while True:
             try:
@@ -263,11 +267,16 @@ async def _received(http: HttpRequest, path: Path) -> None:
             except TimeoutError:
                 raise UsageError(f"nothing came for {IDLE} seconds; send it again", limit="seconds") from None
             size += len(chunk)
-            if size > MOST_UPLOADED:
-                raise TooLarge(MOST_UPLOADED)
+            _bounded(size)
+            room.take(len(chunk))
             file.write(chunk)
     if not size:
         raise UsageError("the body is empty; send a file", field="body")
+
+
+def _bounded(size: int) -> None:
+    if size > MOST_UPLOADED:
+        raise TooLarge(MOST_UPLOADED)
 
 
 async def _asked(http: HttpRequest) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Mutation:
         request: Request = info.context
         uploads = request.uploads
         steward = uploads.steward(request.authorization)
-        with uploads.receiving() as folder:
+        with uploads.receiving(steward) as folder:
             written(folder, [(file.name, file.content) for file in files])
             landed = uploads.land(Upload(steward, folder, idempotency_key, dry_run=dry_run))
         try:

@@ -10,6 +10,7 @@ import hmac
 import os
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from threading import Lock
 from time import time
-from typing import Any
+from typing import IO, Any, cast
 from uuid import uuid4
 
 import orjson
@@ -29,17 +30,23 @@ from graph import naming
 from graph.errors import Busy, KeyReused, NotAuthenticated, UnknownIdentifier, UsageError
 from graph.store import Store
 from loaders import pipeline
+from loaders.room import Room, full_told
 from loaders.sources import check_asked
 
 MOST_WAITING = 8
 """Loads that may wait for one that is being landed; others are told to come again."""
+MOST_RECEIVED, MOST_OF_ONE = 16, 4
+"""Uploads that may come in at once, in all and of one steward: so who sends slowly keeps nobody else from sending."""
 MOST_BYTES = 8 * 2**30
 """Bytes of one upload."""
 IDLE = 60
 """Seconds for which nothing of an upload may come."""
 KEPT = 30 * 86_400
 """Seconds for which an answer is kept under its key."""
+_BETWEEN = 3_600
+"""Seconds after which answers that are kept too long are looked for again."""
 _ANSWERS = ".answers"
+_BLOCK = 2**20
 _SHORTEST_TOKEN = 16
 _LONGEST_KEY = 255
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+\Z")
@@ -103,7 +110,8 @@ class Uploads:
         self._store, self._quarantine, self._stewards = store, quarantine, stewards
         self._answers = quarantine / _ANSWERS
         self._worker = ThreadPoolExecutor(1, "load")
-        self._waiting, self._lock = 0, Lock()
+        self._waiting, self._coming, self._lock = 0, Counter[str](), Lock()
+        self._looked = 0.0
         self._forget_old()
 
     def steward(self, authorization: str | None) -> str:
@@ -122,14 +130,24 @@ class Uploads:
         return Path(mkdtemp(prefix="veintrace-upload-"))
 
     @contextmanager
-    def receiving(self) -> Iterator[Path]:
-        """A new folder, which is removed where what is sent is not taken."""
-        folder = self.folder()
+    def receiving(self, steward: str) -> Iterator[Path]:
+        """A new folder for what a steward sends, which is removed where that is not taken. Raises `Busy` and `DiskFull`."""
+        with self._lock:
+            if self._coming.total() >= MOST_RECEIVED or self._coming[steward] >= MOST_OF_ONE:
+                raise Busy()
+            self._coming[steward] += 1
         try:
-            yield folder
-        except BaseException:
-            self.forget(folder)
-            raise
+            folder = self.folder()
+            try:
+                with full_told():
+                    Room(folder).look()
+                    yield folder
+            except BaseException:
+                self.forget(folder)
+                raise
+        finally:
+            with self._lock:
+                self._coming[steward] -= 1
 
     def forget(self, folder: Path) -> None:
         """Remove a folder and what was sent."""
@@ -152,6 +170,7 @@ class Uploads:
 
     def _landed(self, upload: Upload) -> dict[str, Any]:
         try:
+            self._forget_old()
             place, sent = self._place(upload.steward, upload.key), upload.fingerprint()
             if place and (known := _read(place)):
                 if known["sent"] != sent:
@@ -183,17 +202,14 @@ class Uploads:
         paths = sorted(upload.folder.iterdir())
         return pipeline.dry_run(paths, options) if upload.dry_run else pipeline.load(self._store, paths, options)
 
-    def refused(self, steward: str, load_id: str, out: Path) -> Path:
-        """An archive, in the folder `out`, of what a load of this steward refused. Raises `UnknownIdentifier`."""
+    def refused(self, steward: str, load_id: str) -> Iterator[bytes]:
+        """An archive of what a load of this steward refused, part by part; nothing of it is on the disk. Raises
+        `UnknownIdentifier` before the first."""
         known = _read(self._answers / f"load-{load_id}.json") if re.fullmatch(r"[0-9a-f]{16}", load_id) else None
         folder = self._quarantine / load_id
         if known is None or known["steward"] != steward or not folder.is_dir():
             raise UnknownIdentifier(load_id)
-        path = out / "refused.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in sorted(folder.iterdir()):
-                archive.write(file, file.name)
-        return path
+        return _packed(sorted(folder.iterdir()))
 
     # -- answers that are kept
 
@@ -213,9 +229,14 @@ class Uploads:
         coming.rename(path)
 
     def _forget_old(self) -> None:
+        """Remove what has been kept for long enough, now and then."""
+        now = time()
+        if now < self._looked + _BETWEEN:
+            return
+        self._looked = now
         for path in self._answers.glob("*"):
             with suppress(OSError):
-                if path.stat().st_mtime < time() - KEPT:
+                if path.stat().st_mtime < now - KEPT:
                     path.unlink()
 
 
@@ -225,6 +246,40 @@ def _read(path: Path) -> dict[str, Any] | None:
         return found
     except (OSError, ValueError):
         return None
+
+
+class _Parts:
+    """What an archive is written to: its bytes wait here until they are taken."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._waiting += data
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits anywhere else."""
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        taken = bytes(self._waiting)
+        self._waiting.clear()
+        return taken
+
+
+def _packed(files: Sequence[Path]) -> Iterator[bytes]:
+    """An archive of files, part by part."""
+    parts = _Parts()
+    with zipfile.ZipFile(cast("IO[bytes]", parts), "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            told = zipfile.ZipInfo.from_file(path, path.name)
+            told.compress_type = zipfile.ZIP_DEFLATED
+            with path.open("rb") as file, archive.open(told, "w") as packed:
+                while block := file.read(_BLOCK):
+                    packed.write(block)
+                    yield parts.take()
+    yield parts.take()
 
 
 def _told(report: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,23 +1,31 @@
 """Loading through the service: who holds a token speaks as one steward, gets the verdicts of `load`, and nothing of others."""
 
+import asyncio
 import gzip
 import io
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from threading import Event
+from time import time
+from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from api import app, settings, uploads
 from api.app import make_app
-from graph.errors import UsageError
+from graph.errors import Busy, UsageError
 from graph.sqlite_store import SqliteStore
 from graph.view import view
+from loaders import room
 from loaders.pipeline import Options, load
 
 HOSPITAL, MAKER = "hospital-token-0001", "maker-token-0000002"
@@ -253,6 +261,123 @@ def test_more_loads_than_may_wait_are_told_to_come_again(
     finally:
         go.set()
         held.close()
+
+
+def test_more_uploads_than_may_come_in_at_once_are_told_to_come_again(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who sends slowly keeps others from sending, and what has come makes room for the next."""
+    monkeypatch.setattr(uploads, "MOST_RECEIVED", 3)
+    monkeypatch.setattr(uploads, "MOST_OF_ONE", 2)
+    service = uploads.Uploads(store, tmp_path / "quarantine", {})
+    with ExitStack() as coming:
+        one, _ = (coming.enter_context(service.receiving("HOSPITAL")) for _ in range(2))
+        with pytest.raises(Busy), service.receiving("HOSPITAL"):
+            pass
+        with service.receiving("MAKER"), pytest.raises(Busy), service.receiving("LAB"):
+            pass
+        with service.receiving("MAKER"):
+            pass
+        assert one.is_dir()
+    with pytest.raises(KeyError), service.receiving("HOSPITAL") as folder:
+        raise KeyError
+    with service.receiving("HOSPITAL"), service.receiving("HOSPITAL"):
+        assert not folder.exists()
+    service.close()
+
+
+def test_who_is_told_to_come_again_has_sent_for_nothing_and_can_send_later(
+    send: Send, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "MOST_OF_ONE", 0)
+        status, told = send(PEOPLE, name="person.csv")
+    assert (status, code_of(told), store.head()) == (503, "BUSY", None)
+    assert send(PEOPLE, name="person.csv")[1]["totals"]["added"] == 2
+
+
+def test_what_would_fill_the_disk_is_refused_and_leaves_nothing(
+    send: Send, store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "room").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "room"))
+    packed = gzip.compress(PEOPLE.encode())
+    # as much as: nothing, the body that is announced, what it unpacks to
+    for looks, free in ((0, room.RESERVE - 1), (1, room.RESERVE), (3, room.RESERVE)):
+        frees = iter([2**40] * looks + [free] * 9)
+        monkeypatch.setattr(room.shutil, "disk_usage", lambda _, frees=frees: SimpleNamespace(free=next(frees)))
+        status, told = send(packed, name="person.csv.gz", key="monday")
+        assert (status, code_of(told), store.head()) == (507, "DISK_FULL", None)
+        assert list((tmp_path / "room").iterdir()) == []
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: SimpleNamespace(free=room.RESERVE + 2**20))
+    assert send(packed, name="person.csv.gz", key="monday")[1]["totals"]["added"] == 2
+
+
+def scope_of(path: str, method: str = "GET", query: str = "") -> dict[str, Any]:
+    """A request as the server hands it on."""
+    headers = [(b"authorization", f"Bearer {HOSPITAL}".encode())]
+    asgi = {"spec_version": "2.4"}
+    return {"type": "http", "method": method, "path": path, "query_string": query.encode(), "asgi": asgi, "headers": headers}
+
+
+def test_a_disk_that_fills_while_a_body_comes_is_noticed_before_it_is_full(
+    client: TestClient, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that does not say how large it is, or others that come at the same time."""
+    free, read, sent = [room.RESERVE + 10 * 2**20], [0], list[Message]()
+
+    async def part() -> Message:
+        free[0] -= 2**20
+        read[0] += 1
+        return {"type": "http.request", "body": bytes(2**20), "more_body": True}
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
+    asyncio.run(client.app(scope_of("/load", "POST", "name=person.csv"), part, keep))
+    assert (sent[0]["status"], code_of(orjson.loads(sent[1]["body"])), store.head()) == (507, "DISK_FULL", None)
+    assert read[0] < 20
+
+
+def test_a_body_that_says_that_it_is_too_large_is_refused_at_once(client: TestClient) -> None:
+    headers = {"authorization": f"Bearer {HOSPITAL}", "content-length": str(uploads.MOST_BYTES + 1)}
+    answer = client.post("/load?name=person.csv", content=b"x", headers=headers)
+    assert (answer.status_code, code_of(answer.json())) == (413, "TOO_LARGE")
+
+
+def test_a_client_that_hangs_up_amid_what_was_refused_leaves_nothing(
+    send: Send, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = send(FAULTY, name="person.csv")[1]["quarantine"]
+    (tmp_path / "room").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "room"))
+
+    async def gone(message: Message) -> None:
+        raise OSError("the client has hung up")
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    with suppress(OSError, ClientDisconnect):
+        asyncio.run(client.app(scope_of(path), nothing, gone))
+    assert list((tmp_path / "room").iterdir()) == []
+
+
+def test_answers_that_were_kept_for_long_enough_go_while_the_service_runs(
+    send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(PEOPLE, name="person.csv", key="long ago")
+    [old] = (tmp_path / "quarantine" / ".answers").iterdir()
+    os.utime(old, (0, 0))
+    send(PEOPLE, name="person.csv", key="soon after")
+    assert old.exists()
+    now = time()
+    monkeypatch.setattr(uploads, "time", lambda: now + 3_601)
+    send(PEOPLE, name="person.csv", key="today")
+    assert not old.exists()
+    assert send(PEOPLE, name="person.csv", key="soon after")[1]["replayed"] is True
+    assert send(PEOPLE, name="person.csv", key="long ago")[1]["replayed"] is False
 
 
 def test_what_waits_when_the_service_ends_is_not_left_lying_about(
