@@ -10,6 +10,7 @@ it says otherwise. Columns that begin with `_` are ignored (but `_unread`, which
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from graph import naming, times
@@ -17,12 +18,10 @@ from graph.errors import TraceError
 from graph.model import MODELS, RELATIONS
 from loaders.csv_claims import COMMON, CONTAINED_IN, Claims, Invalid, compiled
 from loaders.csv_rows import Row, Rows
-from loaders.items import Context, Item, Refused
+from loaders.items import LATEST, Context, Item, Refused, Zone
 from loaders.unpacking import beginning
 
 _TELL_EVERY = 2_000
-_LATEST = 2**62
-"""Rank of a time zone told without a date of recording: the latest word."""
 
 
 def kind_of(path: Path) -> str | None:
@@ -67,22 +66,28 @@ def _rows(path: Path, kind: str) -> Rows:
     return Rows(path, columns_of(kind), needed_of(kind))
 
 
-def zones(path: Path) -> Iterator[tuple[str, int, str]]:
-    """`(organisation id, date of recording, time zone)` of the rows of an organization file that give one."""
+def zones(path: Path, context: Context) -> Iterator[tuple[str, Zone]]:
+    """`(organisation id, time zone)` of the rows of an organization file that give one."""
     rows = _rows(path, "Organization")
     for row in rows:
         if not isinstance(row, Row):
             continue
         cells = dict(zip(rows.header, row.cells, strict=True))
-        if not cells.get("time_zone"):
+        if not (zone := cells.get("time_zone")):
             continue
-        for text in (cells.get("id", ""), *cells.get("identifiers", "").split("|")):
-            try:
-                recorded = cells.get("recorded_at")
-                rank = times.span(times.canonical(recorded, cells["time_zone"]))[1] if recorded else _LATEST
-                yield naming.steward_id(text), rank, cells["time_zone"]
-            except TraceError:
-                continue
+        recorded, told = cells.get("recorded_at"), cells.get("steward")
+        with suppress(TraceError):
+            rank = times.span(times.canonical(recorded, zone))[1] if recorded else LATEST
+            speaker = naming.steward_id(told if told and not context.forced else context.steward)
+            ids = list(_organizations([cells.get("id", ""), *cells.get("identifiers", "").split("|")]))
+            yield from ((record, Zone(speaker in ids, rank, zone)) for record in ids)
+
+
+def _organizations(texts: Collection[str]) -> Iterator[str]:
+    """The ids of those texts that name organisations."""
+    for text in texts:
+        with suppress(TraceError):
+            yield naming.steward_id(text)
 
 
 def read(path: Path, context: Context, kind: str | None = None) -> Iterator[Item | Refused]:

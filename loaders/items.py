@@ -82,6 +82,18 @@ class Context:
     reached: Callable[[int], None] = lambda position: None
 
 
+LATEST = 2**62
+"""Rank of a time zone told without a date of recording: the latest word."""
+
+
+class Zone(NamedTuple):
+    """A word on an organisation's IANA time zone; of several the greatest is used: what it says itself, then the latest."""
+
+    own: bool
+    rank: int
+    name: str
+
+
 @dataclass
 class Draft:
     """A claim being put together; ids are computed from identifiers, which are remembered as the claim's `names`."""

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from graph import naming
 from graph.claims import Claim
 from graph.errors import InvalidMapping, UnreadableSource
 from loaders.csv_cells import Unfit
 from loaders.csv_claims import Invalid, compiled
 from loaders.csv_rows import NOTES, Row
-from loaders.items import Context, Item, Problem, Refused
+from loaders.items import LATEST, Context, Item, Problem, Refused, Zone
 from loaders.mapped_rows import header_of, rows_of
 from loaders.mapped_values import Scope, fits, taking
 from loaders.mapping import CELL, COLUMN, KINDS, Condition, Made, Value
@@ -21,7 +22,6 @@ from loaders.mapping_files import problem as wrong
 Problems = dict[tuple[str, str, str], Problem]
 """What is wrong with a row, once for each column and reason."""
 _TELL_EVERY = 2_000
-_LATEST = 2**62
 _TYPED = re.compile(r"\.(xlsx|xlsm|parquet)(#.*)?(\.csv)?$", re.IGNORECASE)
 """Names of files whose numbers are values; of the quarantine's, those that came from such."""
 
@@ -43,15 +43,16 @@ def read(path: Path, placed: Placed, context: Context) -> Iterator[Item | Refuse
         yield maker.item(row) if isinstance(row, Row) else row
 
 
-def zones(path: Path, placed: Placed) -> Iterator[tuple[str, int, str]]:
-    """`(organisation id, date of recording, time zone)` of the organisations that a file gives one, as `csv_bundle.zones`."""
+def zones(path: Path, placed: Placed, context: Context) -> Iterator[tuple[str, Zone]]:
+    """`(organisation id, time zone)` of the organisations that a file gives one, as `csv_bundle.zones`."""
     if not any(made.kind.lower() == "organization" and "time_zone" in made.columns for made in placed.table.makes):
         return
-    for item in read(path, placed, Context("local", zone_of=lambda steward: "UTC")):
+    for item in read(path, placed, replace(context, zone_of=lambda steward: "UTC")):
         for claim in item.claims if isinstance(item, Item) else ():
             if zone := claim.fields.get(".time_zone"):
-                rank = _LATEST if claim.recorded_at is None else claim.recorded_at
-                yield from ((record, rank, zone) for record in _ids(claim))
+                rank, ids = (LATEST if claim.recorded_at is None else claim.recorded_at), _ids(claim)
+                own = naming.steward_id(claim.steward) in ids
+                yield from ((record, Zone(own, rank, zone)) for record in ids)
 
 
 def _ids(claim: Claim) -> list[str]:

@@ -20,7 +20,7 @@ from graph.store import Batch, Commit, Deadline, Scope, Store, Verdict
 from graph.words import Words
 from loaders import abreast, csv_bundle, mapped, reading, sources
 from loaders.chunks import Chunk
-from loaders.items import Context, Item, Refused
+from loaders.items import Context, Item, Refused, Zone
 from loaders.mapping_files import Mappings
 from loaders.quarantine import Quarantine
 from loaders.reading import Beside
@@ -167,7 +167,8 @@ class _Load:
         self.quarantine = options.quarantine / self.load_id if keep_refused else None
         self.report = LoadReport(self.load_id, steward, mappings=options.mappings.hashes)
         self.report.note(found.notes)
-        self.zones: dict[str, tuple[int, str]] = {}
+        self.zones: dict[str, Zone] = {}
+        self.zone_of: dict[str, str | None] = {}
         self.carried: set[Verdict] = set()
         self.kept: set[str] = set()
         self.unread, self.ahead = self._chunks(), deque[Chunk]()
@@ -213,26 +214,31 @@ class _Load:
     # -- time zones
 
     def _learn_zones(self) -> None:
-        """Learn the zones of this load's organisations; where there are several the latest word, whatever the order."""
+        """Learn the zones that this load tells of organisations, whatever the order of its files."""
+        context = Context(self.report.steward, self.options.forced)
         for source in self.found.sources:
             if source.table is None and source.kind != "Organization":
                 continue
             try:
-                told = mapped.zones(source.path, source.table) if source.table else csv_bundle.zones(source.path)
-                for record, rank, zone in told:
-                    self.zones[record] = max((rank, zone), self.zones.get(record, (rank, zone)))
+                table = source.table
+                told = mapped.zones(source.path, table, context) if table else csv_bundle.zones(source.path, context)
+                for record, zone in told:
+                    self.zones[record] = max(zone, self.zones.get(record, zone))
             except UnreadableSource:
                 continue
 
     def _zone_of(self, steward: str) -> str | None:
-        record = naming.steward_id(steward)
-        if record not in self.zones:
-            head = self.store.head()
-            states = self.store.get([record], Scope(head.number if head else 0, None, Deadline()))
-            states.sort(key=lambda state: state.steward != steward)  # nobody sets the clock of who tells its own
-            told = (state.standing.fields.get(".time_zone") for state in states)
-            self.zones[record] = (0, next((zone for zone in told if zone), ""))
-        return self.zones[record][1] or None
+        """The zone of a steward's local times: what it says itself, in this load or before, else what another says of it."""
+        if steward not in self.zone_of:
+            record = naming.steward_id(steward)
+            told, head = self.zones.get(record), self.store.head()
+            if told is None or not told.own:
+                states = self.store.get([record], Scope(head.number if head else 0, None, Deadline()))
+                before = {state.steward: zone for state in states if (zone := state.standing.fields.get(".time_zone"))}
+                self.zone_of[steward] = before.get(steward) or (told.name if told else next(iter(before.values()), None))
+            else:
+                self.zone_of[steward] = told.name
+        return self.zone_of[steward]
 
     # -- reading
 

@@ -522,6 +522,20 @@ def test_organisations_of_a_mapping_give_their_zone_to_local_times(
     assert seen(store).record(seen(store).resolve("M-1@BANK")).value("expires_at") == "2024-07-01T10:00+09:00"
 
 
+def test_what_another_says_of_an_organisation_sets_no_clock_of_its_own_mapped_rows(
+    store: SqliteStore, landed: Landed, mapping: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "a-bags.csv").write_text("Bag,E\nM-1,2024-07-01T10:00\n")
+    (tmp_path / "b.organization.csv").write_text("id,time_zone,steward\nBANK,Europe/Berlin,ACME\n")
+    (tmp_path / "z-sites.csv").write_text("Code,Clock,Told\nBANK,Asia/Tokyo,2024-01-01\n")
+    told = "tables: [{files: a-bags.csv, makes: [{kind: material, columns: {id: Bag, expires_at: E}}]},"
+    columns = "{id: Code, time_zone: Clock, recorded_at: Told}"
+    text = f"{told} {{files: z-sites.csv, makes: [{{kind: organization, columns: {columns}}}]}}]"
+    report = landed(store, tmp_path, steward="BANK", mappings=mapping(text))
+    assert report.totals.refused == 0
+    assert seen(store).record(seen(store).resolve("M-1@BANK")).value("expires_at") == "2024-07-01T10:00+09:00"
+
+
 def test_read_beside_it_tells_the_same(
     bags: Bags, new_store: Callable[[], SqliteStore], landed: Landed, mapping: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

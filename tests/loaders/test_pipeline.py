@@ -254,6 +254,50 @@ def test_the_zone_that_an_organisation_says_itself_is_not_what_another_says_of_i
     assert standing(store, "event", "S-1")["started_at"] == "2024-05-01T10:00+02:00"
 
 
+BERLIN, LONDON, TOKYO = "+02:00", "+01:00", "+09:00"
+
+
+@pytest.mark.parametrize(
+    ("rows", "offset"),
+    [
+        (["LAB,,Europe/Berlin,LAB,2024-05-01", "LAB,,Asia/Tokyo,ACME,2024-05-02"], BERLIN),
+        (["LAB,,Europe/Berlin,LAB,2024-05-01", "LAB,,Asia/Tokyo,ACME,"], BERLIN),
+        (["LAB,,Europe/Berlin,LAB,2024-05-01", "LAB,,Europe/London,LAB,2024-05-02", "LAB,,Asia/Tokyo,ACME,2024-05-03"], LONDON),
+        (["LAB,,Europe/Berlin,BANK,2024-05-01", "LAB,,Asia/Tokyo,ACME,2024-05-02"], TOKYO),
+        (["LAB,gln:4012345000009,Europe/Berlin,gln:4012345000009,2024-05-01", "LAB,,Asia/Tokyo,ACME,2024-05-02"], BERLIN),
+        (["LAB,,Europe/Berlin,LAB,", "LAB,,Asia/Tokyo,no such / steward,"], BERLIN),
+    ],
+)
+def test_nobody_sets_the_clock_of_who_tells_its_own(
+    new_store: NewStore, written: Written, landed: Landed, rows: list[str], offset: str
+) -> None:
+    """Whatever the order of rows, and in whichever files they stand."""
+    header = "id,identifiers,time_zone,steward,recorded_at"
+    for order in (rows, rows[::-1]):
+        for files in ([order], [[row] for row in order]):
+            store = new_store()
+            told = {f"{at}.organization": "\n".join([header, *part, ""]) for at, part in enumerate(files)}
+            landed(store, written(told, step="id,started_at,steward\nS-1,2024-05-01T10:00,LAB\n"))
+            assert standing(store, "event", "S-1")["started_at"] == f"2024-05-01T10:00{offset}"
+
+
+def test_nor_does_another_in_a_later_load(store: SqliteStore, written: Written, landed: Landed) -> None:
+    step = "id,started_at,steward\nS-1,2024-05-01T10:00,LAB\n"
+    landed(store, written(organization="id,time_zone,steward\nLAB,Europe/Berlin,LAB\n"))
+    landed(store, written(organization="id,time_zone,steward\nLAB,Asia/Tokyo,ACME\n", step=step))
+    assert standing(store, "event", "S-1")["started_at"] == f"2024-05-01T10:00{BERLIN}"
+
+
+def test_whoever_is_made_to_speak_by_the_command_sets_its_clock(store: SqliteStore, written: Written, landed: Landed) -> None:
+    """With `--steward` the data does not say whose word it is."""
+    organization = "id,time_zone,steward\nLAB,Europe/Berlin,ACME\n"
+    step = "id,started_at,steward\nS-1,2024-05-01T10:00,ACME\n"
+    landed(store, written(organization="id,time_zone,steward\nLAB,Asia/Tokyo,ACME\n"))
+    landed(store, written(organization=organization, step=step), steward="LAB", forced=True)
+    [record] = [entry.claim for entry in store.claims() if ".started_at" in entry.claim.fields]
+    assert record.fields[".started_at"] == f"2024-05-01T10:00{BERLIN}"
+
+
 # -- refused items
 
 
