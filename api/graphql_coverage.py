@@ -89,12 +89,28 @@ class OwedSide:
         return wrap(found, self.loading) if found else None
 
 
+@strawberry.type(description="How many rows each list of a coverage has in all, however few are asked for.")
+class CoverageTotals:
+    organizations: int
+    fields: int
+    delays: int
+    dangling: int
+    disagreements: int
+    owed: int
+
+
 @strawberry.type(description="What each party owes the others: as far as the viewer sees, at a commit.")
 class CoverageAnswer:
     loading: strawberry.Private[Loading]
     found: strawberry.Private[Any]
     as_of: AsOf
     reasons: list[str] = strawberry.field(description="LOAD_IN_PROGRESS where a load is not finished, so that numbers will change.")
+
+    @strawberry.field(description="How many rows there are in all.")
+    def totals(self) -> CoverageTotals:
+        covered: Covered = self.found
+        tables = {name: len(rows) for name, rows in covered.tables.items()}
+        return CoverageTotals(organizations=len(covered.organizations()), owed=len(covered.owed), **tables)
 
     @strawberry.field(description="One row a steward, ascending.")
     def organizations(self, first: int = 50) -> list[StewardCoverage]:

@@ -277,7 +277,8 @@ class UnreadableSource(TraceError):
     http_status = 400
 
     def __init__(self, path: str, at: str, reason: str, repair: str) -> None:
-        super().__init__(f"{path}: {reason} ({at}); {repair}", file=path, at=at, reason=reason, repair=repair)
+        place = f" ({at})" if at else ""
+        super().__init__(f"{path}: {reason}{place}; {repair}", file=path, at=at, reason=reason, repair=repair)
         self.at = at
         self.reason = reason
         self.repair = repair

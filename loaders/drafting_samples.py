@@ -16,7 +16,7 @@ from graph.errors import InvalidInstant, UnreadableSource
 from loaders.csv_rows import LONGEST_LINE, Row
 from loaders.mapped_rows import rows_of
 from loaders.mapping import EXCEL, Table
-from loaders.unpacking import packing
+from loaders.unpacking import is_empty, packing
 
 ROWS = 5_000
 """Rows of a file that are looked at."""
@@ -74,6 +74,8 @@ class Sample:
 
 def samples(path: Path) -> list[Sample]:
     """What a file holds: one sample, or of a workbook one for each sheet with rows. Raises `UnreadableSource`."""
+    if is_empty(path):
+        raise UnreadableSource(str(path), "", "it is an archive that holds no file", "name a CSV, Parquet or Excel file")
     if packing(path):
         raise UnreadableSource(str(path), "", "it is an archive", "unpack it, and draft of one of its files")
     if path.suffix.lower() in EXCEL:

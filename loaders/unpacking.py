@@ -207,12 +207,23 @@ def packing(path: Path) -> str | None:
 
 def is_workbook(path: Path) -> bool:
     """Whether a file is a workbook of Excel, which is an archive by its form."""
+    names = _zipped(path) or ()
+    return _SHEETS[1] in names and any(name.startswith(_SHEETS[0]) for name in names)
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a file is an archive without a file in it."""
+    names = _zipped(path)
+    return names is not None and all(name.endswith("/") for name in names)
+
+
+def _zipped(path: Path) -> list[str] | None:
+    """The names in a .zip, of folders too; None where it is none, or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+            return archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
-    return _SHEETS[1] in names and any(name.startswith(_SHEETS[0]) for name in names)
+        return None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -234,8 +235,30 @@ def test_a_file_of_which_nothing_can_be_made_is_a_typed_error(tmp_path: Path, co
     with pytest.raises(UsageError, match="no file"):
         draft(tmp_path)
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"Bag\n1\n"))
-    with pytest.raises(UnreadableSource, match="archive"):
+    with pytest.raises(UnreadableSource, match="it is an archive; unpack it"):
         draft(tmp_path / "x.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([], "an archive that holds no file; name"),
+        (["lab/"], "an archive that holds no file; name"),
+        (["a.csv"], "an archive; unpack"),
+    ],
+)
+def test_of_an_archive_it_is_said_whether_there_is_anything_in_it(tmp_path: Path, names: list[str], told: str) -> None:
+    with zipfile.ZipFile(tmp_path / "sent.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    with pytest.raises(UnreadableSource, match=told):
+        draft(tmp_path / "sent.zip")
+
+
+def test_an_archive_that_is_damaged_is_one_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "sent.zip").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(UnreadableSource, match="an archive; unpack"):
+        draft(tmp_path / "sent.zip")
 
 
 NAMES = ['Bag "No"', "O'Neill", "{Bag}", "a: b # c", "Größe\u00a0[mL]", "😀", "", "- x", "%d", "Bag", "\u00ad😀\\", "tab\there"]
