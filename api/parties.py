@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from graph.record import Record
 from graph.view import View
+from queries.organizations import line
 from queries.recall import Recall
 
 
@@ -49,14 +50,10 @@ def called(view: View, ids: Collection[str]) -> dict[str, str]:
         known.update(named(view, frontier))
         parents = (known[record].get("PART_OF") for record in frontier)
         frontier = {parent for parent in parents if isinstance(parent, str)} - known.keys()
+    above = {record: parent for record, found in known.items() if isinstance(parent := found.get("PART_OF"), str)}
     contacts = {}
     for record in ids:
-        above, seen = record, set[str]()
-        while above in known and above not in seen:
-            seen.add(above)
-            contact = known[above].value("contact")
-            if isinstance(contact, str):
-                contacts[record] = contact
-                break
-            above = known[above].get("PART_OF")
+        told = (known[each].value("contact") for each in line(record, above))
+        if (contact := next((each for each in told if isinstance(each, str)), None)) is not None:
+            contacts[record] = contact
     return contacts

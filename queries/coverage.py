@@ -14,6 +14,7 @@ from graph.model import CLASSES, MODELS, RELATIONS
 from graph.record import EVENT_TIMES
 from graph.view import View
 from queries.handoffs import PACKING
+from queries.organizations import Organizations
 
 EXPECTED: dict[str, tuple[str, ...]] = {
     "Organization": ("name", "type"),
@@ -203,7 +204,8 @@ class Coverage:
                 told.filter(silent).select("id", "begun", debtor=ends[role], creditor=ends[creditor], side=pl.lit(SIDE_NAMES[role]))
             )
         found = pl.concat(parts)
-        above = self._above()
+        organizations = Organizations(frames)
+        above = {department: organizations.top(department) for department in organizations.above}
         found = found.with_columns(pl.col("debtor", "creditor").replace(above)).filter(pl.col("debtor") != pl.col("creditor"))
         return (
             found.sort("begun", "id", nulls_last=True)
@@ -211,15 +213,3 @@ class Coverage:
             .agg(handoffs=pl.len(), oldest=pl.col("begun").min(), examples=pl.col("id").head(_EXAMPLES))
             .sort("handoffs", "debtor", "creditor", "side", descending=[True, False, False, False])
         )
-
-    def _above(self) -> dict[int, int]:
-        """The organisation that each department is part of, at the top."""
-        above = dict(self._frames.relations("PART_OF").select("source", "target").iter_rows())
-        found = {}
-        for department in above:
-            top, seen = department, set[int]()
-            while top in above and top not in seen:
-                seen.add(top)
-                top = above[top]
-            found[department] = top
-        return found

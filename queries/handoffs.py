@@ -19,6 +19,7 @@ from graph.part import Part
 from graph.view import View
 from queries.containment import ALWAYS, EVER, NEVER, Window
 from queries.grouped import Grouped
+from queries.organizations import Organizations
 from queries.stays import all_borne
 
 BY = ("period", "product", "preservation", "carrier")
@@ -125,14 +126,10 @@ class Waits:
         steps = self.frames.shown("Step").filter(pl.col("type").is_in(types))
         if self.frames.part:
             steps = steps.filter(pl.col("record").is_in(inside(self.frames, self.frames.part).implode()))
-        above = dict(self.frames.shown("Organization").select("record", "part_of").drop_nulls().iter_rows())
-        found = set()
+        organizations, found = Organizations(self.frames), set()
         for department in steps["performed_by"].drop_nulls().unique():
-            seen = set[int]()
-            while department not in among and department in above and department not in seen:
-                seen.add(department)
-                department = above[department]
-            found.add(department)
+            own = (each for each in organizations.line(department) if each in among)
+            found.add(next(own, organizations.top(department)))
         return found
 
 

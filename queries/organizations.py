@@ -36,12 +36,16 @@ class Organizations:
         """A party and what it is part of, the nearest first."""
         return line(party, self.above)
 
+    def top(self, party: int) -> int:
+        """What a party is part of in the end."""
+        return top(party, self.above)
+
     def whole(self, party: int) -> int:
         """The organisation that a department or site belongs to: the nearest that is told to be something else, else the top.
 
         So two hospitals of one association are two, and two departments of one hospital are one."""
         own = (each for each in self.line(party) if self._types.get(each, _PARTS[0]) not in _PARTS)
-        return next(own, top(party, self.above))
+        return next(own, self.top(party))
 
     def type(self, party: int) -> str | None:
         """What an organisation is told to be."""

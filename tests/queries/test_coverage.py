@@ -141,6 +141,18 @@ def test_who_has_not_told_its_side_owes_it_to_who_has(store: SqliteStore) -> Non
     assert told["LAB", "taker", "accepted_at|refused_at"] == (2, 2)
 
 
+def test_organisations_that_are_part_of_each_other_are_owed_as_one(store: SqliteStore) -> None:
+    net = story()
+    net.relate("PART_OF", "organization/org:BANK", "organization/org:HOLDING", steward="BANK")
+    net.relate("PART_OF", "organization/org:HOLDING", "organization/org:BANK", steward="BANK")
+    net.say("event", "waybill:H4@FAST", "Handoff", steward="BANK", released_at=at(1))
+    for relation, end in (("FROM", "HOLDING"), ("TO", "LAB"), ("CARRIED_BY", "FAST")):
+        net.relate(relation, "event/waybill:H4@FAST", f"organization/org:{end}", steward="BANK")
+    land(store, net.claims)
+    owed = Coverage(view(store)).owed
+    assert owed.filter(owed["side"] == "carrier")["handoffs"].to_list() == [3]
+
+
 def test_a_side_told_under_an_id_of_its_own_is_told_though_it_names_its_party_elsewhere(store: SqliteStore) -> None:
     """LAB's receipt says under its own number when it accepted, and under the waybill from whom to whom."""
     net = story()
