@@ -15,6 +15,7 @@ discards something stops the pair, whose ever it is. Of a lot that many use, wha
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import polars as pl
 
@@ -54,9 +55,10 @@ def pairing(view: View) -> Pairing:
     links = _links(moved, told)
     sides = _Sides(frames, told, links, _hands(frames, told, moved, links))
     joined = [run for linked in _chains(links) for run in sides.joined(linked)]
-    inside = {event for run in joined for event in run}
+    inside = [event for run in joined for event in run]
     left = told.filter(~pl.col("event").is_in(inside))
-    runs = sorted(tuple(frames.ids(list(run)).to_list()) for run in joined)
+    ids = iter(frames.ids(inside))
+    runs = sorted(tuple(islice(ids, len(run))) for run in joined)
     return Pairing(runs, left.filter(pl.col("last_stage") < _TAKEN).height, left.filter(pl.col("first_stage") >= _TAKEN).height)
 
 
