@@ -144,7 +144,11 @@ class _Door:
 
     async def _graphql(self, http: HttpRequest, request_id: str) -> Answer:
         self._permit(http)
-        return await self._execute(http, await _asked(http), request_id)
+        try:
+            asked = await asyncio.wait_for(_asked(http), settings.timeout())
+        except TimeoutError:
+            raise UsageError("the query did not come in time; send it again", limit="seconds") from None
+        return await self._execute(http, asked, request_id)
 
     def _permit(self, http: HttpRequest) -> None:
         """Without a viewer, answer only what was addressed to this machine by a name of loopback: a page of another site

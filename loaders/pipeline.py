@@ -25,6 +25,7 @@ from loaders.mapping_files import Mappings
 from loaders.quarantine import Quarantine
 from loaders.reading import Beside
 from loaders.report import LoadReport
+from loaders.room import Room
 from loaders.sources import FORMATS, Source
 
 __all__ = [
@@ -88,12 +89,12 @@ def land(store: Store, found: sources.Found, options: Options, progress: Progres
 
 
 def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
-    """What loading into an empty graph would say; needs no graph and leaves nothing behind."""
+    """What loading into an empty graph would say; needs no graph and leaves nothing behind. Raises `DiskFull`, too."""
     with tempfile.TemporaryDirectory(prefix="veintrace-dry-run-") as folder:
         store = SqliteStore(Path(folder) / "dry.db", create=True, scratch=True)
         try:
             with gathered(paths, options) as found, _no_cycle_search():
-                report = _Load(store, found, options, progress, keep_refused=False).run()
+                report = _Load(store, found, options, progress, Room(Path(folder))).run()
         finally:
             store.close()
     report.dry_run, report.commits = True, None
@@ -150,10 +151,10 @@ def _no_cycle_search() -> Iterator[None]:
 
 
 class _Load:
-    """One load on its way."""
+    """One load on its way; with `room`, that of its graph, a dry run, of which nothing is kept."""
 
     def __init__(
-        self, store: Store, found: sources.Found, options: Options, progress: Progress | None, keep_refused: bool = True
+        self, store: Store, found: sources.Found, options: Options, progress: Progress | None, room: Room | None = None
     ) -> None:
         self.store, self.options, self.progress = store, options, progress
         self.found = found
@@ -164,7 +165,8 @@ class _Load:
         begun = open_loads(store, self.key)
         self.made = [begun[0].number] if begun else []
         self.load_id, self.load_time = (begun[0].load_id, begun[0].load_time) if begun else new_load(store, self.key)
-        self.quarantine = options.quarantine / self.load_id if keep_refused else None
+        self.quarantine = None if room else options.quarantine / self.load_id
+        self.room = room
         self.report = LoadReport(self.load_id, steward, mappings=options.mappings.hashes)
         self.report.note(found.notes)
         self.zones: dict[str, Zone] = {}
@@ -299,6 +301,8 @@ class _Load:
     # -- landing
 
     def _apply(self, chunk: Chunk, closes: bool) -> None:
+        if self.room:
+            self.room.look()
         batch = Batch(
             chunk.claims,
             "\n".join(report.path for report in chunk.files),

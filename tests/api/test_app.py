@@ -132,6 +132,24 @@ def test_the_service_is_free_while_a_large_answer_is_made(store: SqliteStore, mo
     assert max(pauses) < sum(pauses) / 3
 
 
+def test_who_sends_a_query_too_slowly_is_not_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many who begin a body and never end it would hold what has come in memory."""
+    monkeypatch.setenv("VEINTRACE_TIMEOUT", "0.1")
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"", "headers": headers}
+    answer: list[Any] = []
+
+    async def one_letter_a_moment() -> Any:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def keep(message: Any) -> None:
+        answer.append(message)
+
+    asyncio.run(make_app(store, None)(scope, one_letter_a_moment, keep))
+    assert (answer[0]["status"], json.loads(answer[1]["body"])["errors"][0]["extensions"]["code"]) == (400, "USAGE")
+
+
 def test_a_service_that_sees_everything_is_refused_on_an_address_of_others(store: SqliteStore, tmp_path: Path) -> None:
     with pytest.raises(NotPermitted, match="name a viewer"):
         serve(store, "0.0.0.0", 8000, None, tmp_path)

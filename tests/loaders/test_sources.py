@@ -19,7 +19,7 @@ import zstandard
 from graph.errors import DiskFull, UsageError
 from graph.sqlite_store import SqliteStore
 from loaders import room, unpacking
-from loaders.pipeline import LoadReport
+from loaders.pipeline import LoadReport, Options, dry_run
 from loaders.sources import found
 
 Written = Callable[..., Path]
@@ -272,6 +272,18 @@ def test_the_disk_is_looked_at_again_while_something_large_is_unpacked(
     with pytest.raises(DiskFull):
         landed(store, path)
     assert disk["looks"] == 2
+
+
+def test_a_dry_run_of_much_leaves_room_for_others(
+    tmp_path: Path, folder: Path, disk: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its graph is written for nothing but the verdicts."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    disk["after"] = room.RESERVE - 1
+    with pytest.raises(DiskFull):
+        dry_run([folder], Options(batch_size=1))
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_plain_files_need_no_room(store: SqliteStore, folder: Path, landed: Landed, disk: dict[str, int]) -> None:
