@@ -137,14 +137,14 @@ class Uploads:
                 raise Busy()
             self._coming[steward] += 1
         try:
-            folder = self.folder()
-            try:
-                with full_told():
+            with full_told():
+                folder = self.folder()
+                try:
                     Room(folder).look()
                     yield folder
-            except BaseException:
-                self.forget(folder)
-                raise
+                except BaseException:
+                    self.forget(folder)
+                    raise
         finally:
             with self._lock:
                 self._coming[steward] -= 1

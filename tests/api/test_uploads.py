@@ -340,8 +340,9 @@ def test_a_disk_that_fills_while_a_body_comes_is_noticed_before_it_is_full(
     assert read[0] < 20
 
 
-def test_a_body_that_says_that_it_is_too_large_is_refused_at_once(client: TestClient) -> None:
-    headers = {"authorization": f"Bearer {HOSPITAL}", "content-length": str(uploads.MOST_BYTES + 1)}
+@pytest.mark.parametrize("said", [str(uploads.MOST_BYTES + 1), "9" * 5_000])
+def test_a_body_that_says_that_it_is_too_large_is_refused_at_once(client: TestClient, said: str) -> None:
+    headers = {"authorization": f"Bearer {HOSPITAL}", "content-length": said}
     answer = client.post("/load?name=person.csv", content=b"x", headers=headers)
     assert (answer.status_code, code_of(answer.json())) == (413, "TOO_LARGE")
 
