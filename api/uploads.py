@@ -16,8 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from shutil import rmtree
-from tempfile import mkdtemp
 from threading import Lock
 from time import time
 from typing import IO, Any, cast
@@ -29,7 +27,7 @@ from api import settings
 from graph import naming
 from graph.errors import Busy, KeyReused, NotAuthenticated, UnknownIdentifier, UsageError
 from graph.store import Store
-from loaders import pipeline
+from loaders import pipeline, scratch
 from loaders.room import Room, full_told
 from loaders.sources import check_asked
 
@@ -127,7 +125,7 @@ class Uploads:
 
     def folder(self) -> Path:
         """A new folder for what is sent; `land` takes care of it, else whoever asked for it must `forget` it."""
-        return Path(mkdtemp(prefix="veintrace-upload-"))
+        return scratch.new()
 
     @contextmanager
     def receiving(self, steward: str) -> Iterator[Path]:
@@ -151,7 +149,7 @@ class Uploads:
 
     def forget(self, folder: Path) -> None:
         """Remove a folder and what was sent."""
-        rmtree(folder, ignore_errors=True)
+        scratch.remove(folder)
 
     def land(self, upload: Upload) -> Future[dict[str, Any]]:
         """The answer to an upload, when its turn has come; it lands even if nobody waits any more. Raises `Busy`, `UsageError`."""

@@ -3,7 +3,6 @@
 import gc
 import getpass
 import hashlib
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ from loaders.quarantine import Quarantine
 from loaders.reading import Beside
 from loaders.report import LoadReport
 from loaders.room import Room
+from loaders.scratch import scratch
 from loaders.sources import FORMATS, Source
 
 __all__ = [
@@ -90,11 +90,11 @@ def land(store: Store, found: sources.Found, options: Options, progress: Progres
 
 def dry_run(paths: Sequence[Path], options: Options, progress: Progress | None = None) -> LoadReport:
     """What loading into an empty graph would say; needs no graph and leaves nothing behind. Raises `DiskFull`, too."""
-    with tempfile.TemporaryDirectory(prefix="veintrace-dry-run-") as folder:
-        store = SqliteStore(Path(folder) / "dry.db", create=True, scratch=True)
+    with scratch() as folder:
+        store = SqliteStore(folder / "dry.db", create=True, scratch=True)
         try:
             with gathered(paths, options) as found, _no_cycle_search():
-                report = _Load(store, found, options, progress, Room(Path(folder))).run()
+                report = _Load(store, found, options, progress, Room(folder)).run()
         finally:
             store.close()
     report.dry_run, report.commits = True, None
@@ -130,9 +130,9 @@ def close_load(store: Store, load_id: str, author: str = "") -> Commit:
 @contextmanager
 def gathered(paths: Sequence[Path], options: Options) -> Iterator[sources.Found]:
     """The files to load, as long as those unpacked for it are there. Raises `UsageError` and `InvalidMapping`."""
-    with tempfile.TemporaryDirectory(prefix="veintrace-load-") as scratch:
+    with scratch() as folder:
         asked = (options.format, options.encoding, options.within, options.mappings)
-        yield sources.found(paths, Path(scratch), options.quarantine, *asked)
+        yield sources.found(paths, folder, options.quarantine, *asked)
 
 
 @contextmanager
