@@ -1,8 +1,9 @@
-"""Tables of relations that are read abreast of the table of steps they speak of.
+"""Files that are read together: tables of relations abreast of the table of steps they speak of, and small documents in turn.
 
 A store keeps a steward's whole word on a record, so a step whose relations come after it, table by table, is written down
 once more with each of them. Where the tables are in like order, as exports are, a commit that takes a part of each holds most
-words whole. The order decides nothing but time (DESIGN, section 2): what stands is the same.
+words whole. The order decides nothing but time (DESIGN, section 2): what stands is the same. Small documents, of one event or
+resource each as many systems write them, go together so that they are not a commit each.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,13 +24,18 @@ _PATIENCE = 20
 """Blocks after which such rows are told of elsewhere too."""
 _REMEMBERED = 250_000
 """Steps remembered: at least so many, at most twice."""
+_SMALL = 2**16
+"""Bytes up to which a document is read together with others."""
+_TOGETHER = 200
+"""Most documents that are."""
+_TABLES = ("csv", "parquet")
 _OF_STEPS = ("INPUT_TO", "OUTPUT", "SUBJECT_OF")
 
 Found = Item | Refused
 
 
 def groups(sources: Sequence[Source]) -> list[list[Source]]:
-    """The sources, in order, those together that are to be read abreast: the table of steps first."""
+    """The sources, in order, those together that are read so: tables abreast, that of steps first; small documents in turn."""
     leads: dict[tuple[Path, str, str], Source] = {}
     for source in sources:
         if source.kind == "Step" and source.path.stat().st_size >= LARGE:
@@ -40,9 +46,19 @@ def groups(sources: Sequence[Source]) -> list[list[Source]]:
         bundle = _bundle(source)
         if bundle in led and source.kind in _OF_STEPS:
             led[bundle].append(source)
+        elif found and _is_small(source) and _is_small(found[-1][0]) and len(found[-1]) < _TOGETHER:
+            found[-1].append(source)
         else:
             found.append(led[bundle] if leads.get(bundle) is source else [source])
     return found
+
+
+def _is_small(source: Source) -> bool:
+    return not _is_table(source) and source.path.stat().st_size <= _SMALL
+
+
+def _is_table(source: Source) -> bool:
+    return source.table is not None or source.format in _TABLES
 
 
 def _bundle(source: Source) -> tuple[Path, str, str]:
@@ -65,6 +81,11 @@ def read(
 
         return replace(context, reached=reached)
 
+    if not _is_table(group[0]):
+        for at, source in enumerate(group):
+            yield from ((at, _of(at, found)) for found in read_one(source, watched(at)))
+            positions[at] = source.path.stat().st_size
+        return
     steps, *others = (read_one(source, watched(at)) for at, source in enumerate(group))
     tables = [_Table(at, rows) for at, rows in enumerate(others, 1)]
     met = _Met()
@@ -122,8 +143,12 @@ class _Table:
         yield from map(self._marked, chain(self._unmet, self._rows))
 
     def _marked(self, found: Found) -> Found:
-        """The same, its claims with the place of their source."""
-        if isinstance(found, Item):
-            for claim in found.claims:
-                claim.evidence = claim.evidence.of(self.at)
-        return found
+        return _of(self.at, found)
+
+
+def _of(at: int, found: Found) -> Found:
+    """The same, its claims with the place of their source."""
+    if at and isinstance(found, Item):
+        for claim in found.claims:
+            claim.evidence = claim.evidence.of(at)
+    return found

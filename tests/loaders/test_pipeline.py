@@ -588,3 +588,24 @@ def test_what_is_refused_of_a_long_document_can_be_loaded_again_however_much_it_
     assert len(json.loads(kept.read_bytes())["veintrace:refused"]) == 200
     kept.write_text(kept.read_text(encoding="utf-8").replace("WATCH", "OBSERVE"), encoding="utf-8")
     assert landed(store, kept).totals.added == 200
+
+
+def test_a_folder_of_small_documents_is_few_commits_and_each_claim_knows_its_file(
+    store: SqliteStore, landed: Landed, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    for number in range(450):
+        told = {"resourceType": "Patient", "id": f"p{number}", "gender": "female" if number != 7 else 1}
+        (folder / f"{number:03d}.json").write_text(json.dumps(told))
+    report = landed(store, folder)
+    assert (report.totals.added, report.totals.refused) == (449, 1)
+    assert [file.counts.read for file in report.files] == [1] * 450
+    assert report.refused[0]["file"].endswith("007.json")
+    commits = list(store.commits())
+    assert len(commits) == 3
+    for commit in commits:
+        for entry in store.claims(commit.number - 1, commit.number):
+            [(_, key)] = entry.claim.names.items()
+            number = int(str(key).removeprefix("local:Patient/p").partition("@")[0])
+            assert commit.sources[entry.claim.evidence.source].endswith(f"{number:03d}.json")
