@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from graph import identifiers
 from graph.errors import InvalidIdentifier
 from graph.identifiers import Identifier
+from loaders.epcis_words import local_word
 from loaders.fhir_types import Concept, Ident, Reference
 
 CLASS_OF = {
@@ -46,6 +47,8 @@ CLASS_OF = {
 """The class of the record that a resource of each type becomes."""
 SUBJECTS = ("ResearchSubject",)
 """Types whose numbers are pseudonyms of persons: those of a study."""
+DELIVERIES = ("SupplyDelivery", "Transport")
+"""Types whose numbers other parties know too (R4 SupplyDelivery.identifier, R5 Transport.identifier)."""
 HASHED = re.compile(r"hmac-[0-9a-f]{32}\Z")
 """How a keyed hash is written."""
 _OURS = "urn:veintrace:organization:"
@@ -120,6 +123,8 @@ class Names:
                     return None
                 value = self._hash(system, value)
             return identifiers.parse(f"local:{value}@{system or self.steward}", cls=cls)
+        if cls == "event" and is_despatch_advice(found):
+            return Identifier("despatch_advice", identifiers.canonical_uri(value))
         return _by_system(system, value, cls) or identifiers.lenient(f"local:{value}@{system or self.steward}", cls=cls)
 
     def refer(self, told: Reference, default: str, within: "Within") -> Named | None:
@@ -205,6 +210,8 @@ def names_one(ident: Ident, cls: str, type_: str) -> bool:
     have numbers, and a number without a system is anybody's."""
     if not ident.system or type_codes(ident.type) & _GROUPS:
         return False
+    if type_ in DELIVERIES:
+        return is_despatch_advice(ident)
     if type_ == "Device":
         return ident.system == _URI or "gs1.org/" in ident.system
     return cls in _NAMED_BY_NUMBERS and (cls == "person" or not is_personal(ident, cls))
@@ -221,6 +228,12 @@ def is_personal(found: Ident, cls: str, *, pseudonym: bool = False) -> bool:
     if codes & _PERSONAL_TYPES or (found.system and _PERSONAL_SYSTEMS.search(found.system)):
         return True
     return cls == "person" and not pseudonym and _PSEUDONYM not in codes
+
+
+def is_despatch_advice(ident: Ident) -> bool:
+    """Whether an identifier is a despatch advice as EPCIS names it: a URI, whose type is the CBV's `desadv`."""
+    codings = ident.type.coding if ident.type else []
+    return ident.system == _URI and any(local_word(f"{each.system or ''}{each.code or ''}") == "desadv" for each in codings)
 
 
 def is_donation(ident: Ident) -> bool:

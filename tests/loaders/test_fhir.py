@@ -421,6 +421,21 @@ def test_transports_deliveries_and_dispenses_are_handoffs(told: Told) -> None:
     assert (dispense.fields[".released_at"], named(dispense, "TO")) == ("2024-05-03", ["local:Location/b@H"])
 
 
+@pytest.mark.parametrize(
+    "coding", [{"system": "https://ref.gs1.org/cbv/", "code": "BTT-desadv"}, {"system": "urn:epcglobal:cbv:btt:", "code": "desadv"}]
+)
+def test_a_delivery_is_known_by_its_despatch_advice_to_whoever_else_tells_of_it(told: Told, coding: dict[str, str]) -> None:
+    advice = {"type": {"coding": [coding]}, "system": "urn:ietf:rfc:3986", "value": "urn:epcglobal:cbv:bt:9521411000102:DA-7"}
+    order = {"system": "http://h.example/requests", "value": "R-7"}
+    for type_ in ("SupplyDelivery", "Transport"):
+        [claim] = claims_of(told(resource(type_, identifier=[order, advice])))
+        assert key_of(claim) == "despatch_advice:urn:epcglobal:cbv:bt:9521411000102:DA-7"
+        assert named(claim, "SAME_AS") == [f"local:{type_}/1@H"]
+    bare = {**advice, "system": "http://h.example/advices", "value": "DA-7"}
+    [claim] = claims_of(told(resource("SupplyDelivery", identifier=[order, bare])))
+    assert (key_of(claim), named(claim, "SAME_AS")) == ("local:SupplyDelivery/1@H", [])
+
+
 def test_what_was_given_to_a_patient_goes_into_a_step_that_treats_it(told: Told) -> None:
     for medication in (
         {"medicationReference": {"reference": "BiologicallyDerivedProduct/b1"}, "effectiveDateTime": "2024-06-01"},
