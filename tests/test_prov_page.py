@@ -3,37 +3,30 @@
 import contextlib
 import io
 import json
-import re
-import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api import cli, prov, settings
+from api import cli, prov
+from tests import pages
 
-ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "prov.md").read_text(encoding="utf-8")
+PAGE = (pages.ROOT / "docs" / "prov.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
     """The one block of a language."""
-    [text] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return str(text)
+    [text] = [text for told, _, text in pages.blocks(PAGE) if told == language]
+    return text
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     """A folder with the graph of the tour and the document of the page."""
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
-    for setting in settings.SETTINGS:
-        monkeypatch.delenv(setting.variable, raising=False)
+    pages.enter(tmp_path, monkeypatch)
     assert cli.run(["load", "examples/first-journey"]) == 0
     capsys.readouterr()
-    command, _, shown = block("console").removeprefix("$ veintrace ").partition("\n")
-    assert cli.run(shlex.split(command)) == 0
-    assert capsys.readouterr().out == shown
+    assert pages.run(block("console"), capsys) == 1
     return tmp_path
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,17 +13,10 @@ from api import cli, settings
 from graph import errors
 from loaders import pipeline
 from queries.recall import recall
+from tests import pages
+from tests.pages import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def _consoles() -> Iterator[tuple[str, str]]:
-    """`(command, output)` of each command in a console block, in order."""
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            yield command, output
 
 
 def _all_errors(root: type[errors.TraceError] = errors.TraceError) -> Iterator[type[errors.TraceError]]:
@@ -33,43 +25,22 @@ def _all_errors(root: type[errors.TraceError] = errors.TraceError) -> Iterator[t
         yield from _all_errors(below)
 
 
-def _fits(shown: str, said: str) -> bool:
-    """Whether an output is what the README shows; `...` stands for anything within a line."""
-    pattern = r"[^\n]*".join(re.escape(part) for part in shown.split("..."))
-    return re.fullmatch(pattern, said) is not None
-
-
 def test_every_command_of_the_tour_gives_the_output_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
-    for setting in settings.SETTINGS:
-        monkeypatch.delenv(setting.variable, raising=False)
-    tour = list(_consoles())
-    assert len(tour) > 10
-    for command, shown in tour:
-        words, _, comment = command.partition("#")
-        exit_status = int(comment.split()[-1]) if "exit" in comment else 0
-        program, *arguments = shlex.split(words)
-        assert program == "veintrace"
-        assert cli.run(arguments) == exit_status, command
-        streams = capsys.readouterr()
-        said = streams.out + streams.err
-        assert _fits(shown, said), f"$ {command}\n{said}"
+    pages.enter(tmp_path, monkeypatch)
+    assert sum(pages.run(text, capsys) for language, _, text in pages.blocks(README) if language == "console") > 10
 
 
 def test_the_demonstration_prints_what_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    for setting in settings.SETTINGS:
-        monkeypatch.delenv(setting.variable, raising=False)
+    pages.enter(tmp_path, monkeypatch)
     [shown] = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     assert cli.run(["demo"]) == 0
     said = capsys.readouterr().out
     for line, wanted in zip(said.splitlines(), shown.splitlines(), strict=True):
-        assert _fits(wanted, line)
+        assert pages.fits(wanted, line)
 
 
 def test_every_error_has_a_section() -> None:
