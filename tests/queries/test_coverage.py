@@ -180,6 +180,15 @@ def test_who_tells_of_relations_alone_is_listed_and_may_be_asked_for(store: Sqli
         Covered(view(store), "NOBODY")
 
 
+def test_what_is_missing_as_often_is_told_in_order_of_its_names(store: SqliteStore) -> None:
+    net = Network()
+    for number in range(60):
+        net.step(f"S{number}", number + 1, steward="LAB", type=f"step {number * 7 % 60:02d}")
+    land(store, net.claims)
+    told = [line.partition("(")[2].partition(")")[0] for line in coverage_text(Covered(view(store))) if "  LAB: step" in line]
+    assert told == [f"step {number:02d}" for number in range(15)]
+
+
 def test_to_one_party_alone_it_is_not_said_that_nothing_is_owed(store: SqliteStore) -> None:
     land(store, story().claims)
     assert coverage_text(Covered(view(store, "BANK")))[-1].startswith("  not known")
