@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,9 +26,19 @@ def commands(console: str) -> Iterator[tuple[str, str]]:
 
 
 def fits(shown: str, said: str) -> bool:
-    """Whether an output is what a page shows; `...` stands for anything within a line."""
-    pattern = r"[^\n]*".join(re.escape(part) for part in shown.split("..."))
-    return re.fullmatch(pattern, said) is not None
+    """Whether an output is what a page shows; `...` stands for anything within a line, by itself in a line for any lines."""
+    return re.fullmatch("".join(map(_pattern, shown.splitlines(keepends=True))), said) is not None
+
+
+def _pattern(line: str) -> str:
+    return r"(?:[^\n]*\n)*" if line == "...\n" else r"[^\n]*".join(map(re.escape, line.split("...")))
+
+
+def holds(whole: Any, part: Any) -> bool:
+    """Whether all members of a part of a JSON document are in the whole."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(name in whole and holds(whole[name], value) for name, value in part.items())
+    return bool(whole == part)
 
 
 def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

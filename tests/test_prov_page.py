@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -39,17 +38,10 @@ def test_the_program_says_what_the_page_shows(folder: Path) -> None:
 
 def test_what_is_shown_of_the_document_is_in_it(folder: Path) -> None:
     document = json.loads((folder / "dose.json").read_bytes())
-    assert _holds(document, json.loads(block("json")))
+    assert pages.holds(document, json.loads(block("json")))
     for prefix, namespace in prov.NAMESPACES.items():
         assert f"`{prefix}`" in PAGE
         assert namespace in PAGE or namespace == f"urn:veintrace:prov:1:{prefix}#"
     names = {name for kind in ("entity", "activity", "agent") for each in document[kind].values() for name in each}
     for name in names:
         assert name.startswith(("value:", "identifier:", "shown:")) or f"`{name}`" in PAGE, name
-
-
-def _holds(whole: Any, part: Any) -> bool:
-    """Whether all members of a part are in the whole."""
-    if isinstance(part, dict):
-        return all(name in whole and _holds(whole[name], value) for name, value in part.items())
-    return bool(whole == part)
