@@ -83,6 +83,7 @@ def _people(told: Journey) -> Iterator[Told]:
         "Consent", "consent-9", consent["recorded_at"], status="active", patient=_PATIENT, dateTime=consent["valid_from"],
         scope=_coded("http://terminology.hl7.org/CodeSystem/consentscope", "treatment", "Treatment"),
         category=[_coded("http://loinc.org", "59284-0", "Consent Document")],
+        policyRule=_coded("http://terminology.hl7.org/CodeSystem/v3-ActCode", "OPTIN", "opt-in"),
         provision={"type": "permit", "purpose": [{"system": reason, **each} for each in purposes]},
     )  # fmt: skip
     chain = {"system": "https://magnolia.example/chain-of-identity", "value": order["id"].removeprefix("coi:")}
