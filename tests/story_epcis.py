@@ -112,7 +112,7 @@ def _made(told: Journey, step: Row) -> Told:
         WORDS + step["type"],
         step["ended_at"],
         step["recorded_at"],
-        transformationID=f"urn:helixworks.example:batch:{step['id']}",
+        transformationID=f"https://helixworks.example/batch/{step['id']}",
         **_listed("input", inputs),
         **_listed("output", outputs),
         **master,
@@ -125,7 +125,7 @@ def _made(told: Journey, step: Row) -> Told:
 def _sent(told: Journey) -> Iterator[Told]:
     """The dose packed and stored, released as it stands in its cassette, and sent in a dewar."""
     for stay in told.rows(CDMO, "contained_in"):
-        if stay["content"] in (told.dose,) or stay["content"].startswith("CAS-"):
+        if stay["content"] == told.dose or stay["content"].startswith("CAS-"):
             for word, moment in (("packing", stay["from"]), ("unpacking", stay["to"])):
                 if moment:
                     yield _packed(word, moment, stay["recorded_at"], stay)
