@@ -215,6 +215,8 @@ def test_what_the_page_shows_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyP
         else:
             assert _is_in(name, language, text), text
     assert (ran > 20, answered) == (True, 2)
+    verified = (pages.said(f"veintrace verify --json --graph sqlite:///{name}.db", capsys) for name in ("veintrace", "other"))
+    assert len({json.loads(told)["digest"] for told in verified}) == 1
 
 
 def _about(path: Path, query: str) -> list[dict[str, Any]]:
