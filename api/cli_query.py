@@ -13,13 +13,14 @@ from api.cli_options import AsOf, Cache, Command, Graph, Json, Viewer, whole_vie
 from api.holders import held
 from api.output import print_json, say, table
 from api.parties import named
-from api.tree import Tree, disagreements
+from api.tree import Tree, disagreements, outcome_lines
 from graph.errors import UsageError
 from graph.model import MODELS, RELATIONS
 from graph.view import View
 from queries.containment import Window
 from queries.lineage import Completeness
 from queries.lineage import lineage as ask_lineage
+from queries.outcomes import outcomes
 from queries.recall import Recall
 from queries.recall import period as window
 from queries.recall import recall as ask_recall
@@ -71,8 +72,9 @@ def lineage(
         if json:
             print_json(render.lineage_json(view, found))
         else:
-            say(*Tree(found, render.parties_of(view, found.records.values())).lines())
-            say(*disagreements(found), _complete(found.completeness, view))
+            came = outcomes(view, found)
+            say(*Tree(found, render.parties_of(view, found.records.values())).lines(), *outcome_lines(found, came))
+            say(*disagreements([*found.records.values(), *came.records.values()]), _complete(found.completeness, view))
             if html:
                 say(f"written to {html}")
     return 0 if found.completeness.whole else 6

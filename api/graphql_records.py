@@ -224,6 +224,7 @@ class Material(Record):
     input_to: list[Record] = related("INPUT_TO", "down", "Steps it went into.")
     output_of: list[Record] = related("OUTPUT", "up", "Steps that made it.")
     subject_of: list[Record] = related("SUBJECT_OF", "down", "Steps and handoffs that acted on it.")
+    about: list[Record] = related("ABOUT", "up", "Observations and outcomes about it.")
 
 
 @strawberry.type(description="A bag rack, dewar, shipper or freezer: it holds materials and containers over intervals.")
@@ -232,6 +233,7 @@ class Container(Record):
     name: str | None = said("name", "Name shown to people.")
     status: str | None = said("status", "Status as stated; the present status is computed from the events.")
     subject_of: list[Record] = related("SUBJECT_OF", "down", "Steps and handoffs that acted on it.")
+    about: list[Record] = related("ABOUT", "up", "Observations and outcomes about it.")
 
 
 @strawberry.type(
@@ -259,6 +261,7 @@ class Step(Record):
     inputs: list[Record] = related("INPUT_TO", "up", "What went into it.")
     outputs: list[Record] = related("OUTPUT", "down", "What it made.")
     subjects: list[Record] = related("SUBJECT_OF", "up", "What it acted on.")
+    about: list[Record] = related("ABOUT", "up", "Observations and outcomes about it.")
 
 
 @strawberry.type(
@@ -288,6 +291,7 @@ class Handoff(Record):
     carried_by: Record | None = single("CARRIED_BY", "The carrier.")
     for_episode: Record | None = single("FOR_EPISODE", "The therapy order it belongs to.")
     subjects: list[Record] = related("SUBJECT_OF", "up", "What is handed over.")
+    about: list[Record] = related("ABOUT", "up", "Observations and outcomes about it.")
 
 
 @strawberry.type(

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from html import escape
 
 from api import render
-from api.tree import Tree, name_of, when, who
+from api.tree import Tree, name_of, said_of, when, who
 from graph.record import Record
 from graph.view import View
 from queries.lineage import Lineage
+from queries.outcomes import outcomes
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem; color: #111; background: #fff }
@@ -38,7 +39,8 @@ class _Page:
     def __init__(self, view: View, found: Lineage) -> None:
         self._view, self._found = view, found
         self._parties = render.parties_of(view, found.records.values())
-        self._evidence = render.evidence_of(view, found.records.values())
+        self._came = outcomes(view, found)
+        self._evidence = render.evidence_of(view, [*found.records.values(), *self._came.records.values()])
         self._sources: dict[str, int] = {}
 
     def html(self) -> str:
@@ -56,6 +58,8 @@ class _Page:
             _rows(("What", "Identifiers", "Said of it", "Evidence"), [self._thing(record) for record in things]),
             "<h2>Events in order of time</h2>",
             _rows(("When (UTC)", "What", "Who", "On", "Evidence"), [self._event(event) for event in events]),
+            "<h2>Outcomes</h2>",
+            self._outcomes(),
             "<h2>Disagreements</h2>",
             self._disagreements(),
             "<h2>Sources</h2>",
@@ -101,10 +105,21 @@ class _Page:
             told.append(f"{steward} [{number}] {', '.join(at)}")
         return "; ".join(told)
 
+    def _outcomes(self) -> str:
+        """What is attributed to the records, in order of time."""
+        if not self._came.records:
+            return "<p>None that is attributed to any of these records.</p>"
+        rows = []
+        for outcome in self._came.records.values():
+            when, what = said_of(outcome).split("  ", 1)
+            of = ", ".join(name_of(self._found.records[record]) for record in self._came.about[outcome.id])
+            rows.append((when, what, of, self._written(outcome)))
+        return _rows(("When", "What", "Of", "Evidence"), rows)
+
     def _disagreements(self) -> str:
         rows = [
             (name_of(record), str(told["field"]), "; ".join(f"{v['steward']}: {v['value']}" for v in told["values"]))
-            for record in self._found.records.values()
+            for record in (*self._found.records.values(), *self._came.records.values())
             for told in record.disagreements
         ]
         if not rows:

@@ -74,7 +74,9 @@ def written(view: View, found: Lineage, out: Path) -> dict[str, Any]:
     answer = lineage_json(view, found)
     told = _Document(answer)
     told.tell(found.records)
-    stewards = {steward for part in ("records", "parties", "relations") for each in answer[part] for steward in each["stewards"]}
+    stewards = {
+        steward for part in ("records", "parties", "relations", "outcomes") for each in answer[part] for steward in each["stewards"]
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "format": "prov",
@@ -95,7 +97,7 @@ class _Document:
         self.answer = answer
         self.document: dict[str, Any] = {"prefix": NAMESPACES}
         self.count = 0
-        told = (*answer["records"], *answer["parties"])
+        told = (*answer["records"], *answer["parties"], *answer["outcomes"])
         self._owner = {twin: record["id"] for record in told for twin in record["ids"]}
         self._bundles: dict[str, dict[str, Any]] = {}
 
@@ -108,6 +110,8 @@ class _Document:
             self._record(told, {**_times(told, records[told["id"]]), **_place(told), **extra})
         for told in parties.values():
             self._record(told, {"vp:party": True})
+        for told in self.answer["outcomes"]:
+            self._outcome(told)
         for relation in self.answer["relations"]:
             self._relation(self.document, relation["type"], relation["source"], relation["target"], _properties(relation))
         self._derivations()
@@ -154,6 +158,15 @@ class _Document:
         for steward, words in _by_steward(told["disagreements"]).items():
             ends = {name: words.pop(name) for name in list(words) if name.upper() in SINGLE}
             self._says(self._bundle(steward), told["id"], words.pop("kind", None), words, ends, {})
+
+    def _outcome(self, told: dict[str, Any]) -> None:
+        """An outcome that is attributed to records of the lineage: it was influenced by them."""
+        about = [_name(f"vt:{record}") for record in told["about"]]
+        self._record(told, {"vp:outcome": True, "vp:about": about, "vp:evidence": _literal(told["evidence"])})
+        for record in told["about"]:
+            self._statement(
+                self.document, "wasInfluencedBy", {"prov:influencee": f"vt:{told['id']}", "prov:influencer": f"vt:{record}"}
+            )
 
     def _says(
         self,

@@ -10,6 +10,7 @@ from graph.record import Record
 from graph.verify import Verification
 from graph.view import Entry, View, token
 from queries.lineage import Lineage, Relation
+from queries.outcomes import Outcomes, outcomes
 from queries.recall import Recall
 
 SCHEMA_VERSION = 1
@@ -110,9 +111,10 @@ def relation_json(relation: Relation) -> dict[str, Any]:
 
 
 def lineage_json(view: View, found: Lineage, recalled: Recall | None = None) -> dict[str, Any]:
-    """The answer of `lineage`; with `recalled` that of `recall`."""
-    evidence = evidence_of(view, found.records.values())
-    parties = parties_of(view, found.records.values())
+    """The answer of `lineage`, with the outcomes attributed to it; with `recalled` that of `recall`, without."""
+    came = outcomes(view, found) if recalled is None else Outcomes({}, {})
+    evidence = evidence_of(view, [*found.records.values(), *came.records.values()])
+    parties = parties_of(view, [*found.records.values(), *came.records.values()])
     call = contacts(view, recalled) if recalled is not None else {}
     records = []
     for record in found.records.values():
@@ -143,7 +145,12 @@ def lineage_json(view: View, found: Lineage, recalled: Recall | None = None) -> 
         "relations": [relation_json(relation) for relation in found.relations],
         "parties": [record_json(p) for p in sorted({p.id: p for p in parties.values()}.values(), key=lambda p: p.id)],
     }
-    if recalled is not None and recalled.reached is not None:
+    if recalled is None:
+        answer["outcomes"] = [
+            {**record_json(outcome), "about": list(came.about[outcome.id]), "evidence": evidence[outcome.id]}
+            for outcome in came.records.values()
+        ]
+    elif recalled.reached is not None:
         answer["reached"] = dict(recalled.reached.__dict__)
     return answer
 

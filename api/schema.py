@@ -21,6 +21,7 @@ from graph.errors import UnknownIdentifier, UsageError
 from graph.model import MODELS
 from queries.lineage import Lineage as Found
 from queries.lineage import lineage as ask_lineage
+from queries.outcomes import outcomes as outcomes_of
 from queries.recall import Recall as Recalled
 from queries.recall import period
 from queries.recall import recall as ask_recall
@@ -184,6 +185,13 @@ class Lineage:
             told["from_"] = told.pop("from", None)
             edges.append(RelationEdge(cursor=cursor, node=Relation(**told, said_by=stewards)))
         return RelationConnection(edges=edges, page_info=info, total_count=len(self.found.relations))
+
+    @strawberry.field(
+        description="Outcomes attributed to its objects and events, or to the persons it was asked for; in order of time."
+    )
+    def outcomes(self, first: int = 100) -> list[Record]:
+        found = outcomes_of(self.loading.view, self.found)
+        return [wrap(outcome, self.loading) for outcome in list(found.records.values())[: bounded(first)]]
 
     @strawberry.field(description="The organisations and episodes that its records name, in order of id.")
     def parties(self, first: int = 100) -> list[Record]:

@@ -1,13 +1,14 @@
 """A lineage as a tree for people: what each material was made from, step by step, with times and organisations."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from api.render import label
 from graph import times
 from graph.model import CONTAINER, CONTENT
 from graph.record import Record
 from queries.lineage import Lineage, Relation
+from queries.outcomes import Outcomes
 
 _MOST_LINES = 400
 
@@ -179,10 +180,26 @@ class Tree:
         return (span[0] if span else 2**62, record)
 
 
-def disagreements(found: Lineage) -> list[str]:
+def outcome_lines(found: Lineage, came: Outcomes) -> list[str]:
+    """A line for each outcome: when, what, of which record, and who says so."""
+    lines = ["what came of it:"] if came.records else []
+    for outcome in came.records.values():
+        of = ", ".join(name_of(found.records[record]) for record in came.about[outcome.id])
+        lines.append(f"  {said_of(outcome)}  of {of}  ({', '.join(outcome.words)})")
+    return lines
+
+
+def said_of(outcome: Record) -> str:
+    """When an outcome was found, and what it is: `2023-04-27  toxicity: cytokine release syndrome, grade 2`."""
+    when, type_, term, grade = (outcome.value(name) for name in ("occurred_at", "type", "term", "grade"))
+    what = ": ".join(str(part).replace("_", " ") for part in (type_, term) if part is not None and part != "") or "outcome"
+    return f"{str(when)[:10] if when else 'undated'}  {what}" + (f", grade {grade}" if grade is not None else "")
+
+
+def disagreements(records: Iterable[Record]) -> list[str]:
     """A line for each value that stewards state differently, the party that answers for it first."""
     lines = []
-    for record in found.records.values():
+    for record in records:
         for told in record.disagreements:
             said = ", ".join(f"{word['steward']} says {word['value']}" for word in told["values"])
             lines.append(f"disagreement on {told['field']} of {name_of(record)}: {said}")

@@ -14,6 +14,7 @@ from graph.store import State
 from graph.view import View
 from queries.containment import Holdings
 from queries.lineage import Lineage
+from queries.outcomes import outcomes
 
 
 class Extract(NamedTuple):
@@ -24,12 +25,13 @@ class Extract(NamedTuple):
 
 
 def extract(view: View, found: Lineage) -> Extract:
-    """The words about the records of a lineage, what was measured of them, and what bounds the stays that were looked at.
+    """The words about the records of a lineage, what was measured and came of them, and what bounds the stays that were looked at.
 
     With these come therapy orders, organisations and what they are part of, and objects that no key names, where they are named."""
     frontier = {twin for record in found.records.values() for twin in record.ids}
     measured = view.neighbours(of_class("object", frontier) | of_class("event", frontier), "up", ("ABOUT",))
-    frontier |= of_class("observation", (edge.source for edge in measured)) | _bounds(view, found)
+    came = {twin for outcome in outcomes(view, found).records.values() for twin in outcome.ids}
+    frontier |= of_class("observation", (edge.source for edge in measured)) | came | _bounds(view, found)
     words: list[State] = []
     keys: dict[str, str | None] = {}
     seen: set[str] = set()

@@ -35,13 +35,15 @@ def answer_of(document: ProvDocument) -> dict[str, Any]:
     related = [_relation(each) for each in document.get_records(ProvRelation)]
     ends = _ends(document)
     said = {_steward(elements, bundle): _said(bundle) for bundle in document.bundles}
-    records, parties = [], []
+    records, parties, outcomes = [], [], []
     for name, told in elements.items():
         if not {"vp:Lineage", "prov:Bundle"} & set(told.get("prov:type", ())):
             record = _record(name, told, ends.get(name, {}), said)
             if "vp:party" in told:
                 parties.append(record)
-            if "vp:evidence" in told:
+            if "vp:outcome" in told:
+                outcomes.append({**record, "about": sorted(told["vp:about"]), "evidence": _one(told, "vp:evidence")})
+            elif "vp:evidence" in told:
                 place = {"depth": _one(told, "vp:depth"), "after_use": _one(told, "vp:after_use")}
                 records.append({**record, **place, "evidence": _one(told, "vp:evidence")})
     roots = asked["vp:root"]
@@ -62,6 +64,7 @@ def answer_of(document: ProvDocument) -> dict[str, Any]:
             "records": records,
             "relations": [each for each in related if each and "stewards" in each],
             "parties": parties,
+            "outcomes": outcomes,
         }
     )
 
@@ -69,7 +72,7 @@ def answer_of(document: ProvDocument) -> dict[str, Any]:
 def normal(answer: dict[str, Any]) -> dict[str, Any]:
     """An answer with its lists in an order that follows from what is in them. Of a disagreement who is shown first counts."""
     told = {**answer, "roots": sorted(answer["roots"])}
-    for part in ("records", "parties"):
+    for part in ("records", "parties", "outcomes"):
         told[part] = sorted((_normal_record(record) for record in answer[part]), key=lambda record: record["id"])
     told["relations"] = sorted(answer["relations"], key=_text)
     return told

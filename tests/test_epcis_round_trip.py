@@ -52,7 +52,7 @@ def told(seen: View, roots: list[str], way: Way) -> dict[str, Any]:
     """What is told of a lineage, but for where and when it was loaded."""
     answer = render.lineage_json(seen, lineage(seen, sorted({seen.resolve(root) for root in roots}), way))
     del answer["as_of"], answer["events"]
-    for record in answer["records"]:
+    for record in (*answer["records"], *answer["outcomes"]):
         del record["evidence"]
     return answer
 

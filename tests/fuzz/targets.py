@@ -90,7 +90,7 @@ TARGETS = {
 def _named(data: bytes) -> tuple[str, bytes]:
     """The name on the first line, as far as it is one, and the rest."""
     line, _, content = data.partition(b"\n")
-    return re.sub(r"[^\w.-]|^\.+", "", line.decode(errors="ignore"))[-60:] or "table.csv", content
+    return re.sub(r"[^\w.-]", "", line.decode(errors="ignore"))[-60:].lstrip(".") or "table.csv", content
 
 
 _read: dict[str, Mappings] = {}
