@@ -1,5 +1,6 @@
 """Factories for loader tests: files written from text, and loads of them into a graph of their own."""
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 
 from graph.sqlite_store import SqliteStore
 from graph.store import Store
+from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport, Options, load
+from loaders.reading import read_one
+from loaders.sources import Source
 
 
 @pytest.fixture
@@ -59,3 +63,28 @@ def landed(tmp_path: Path) -> Callable[..., LoadReport]:
         return load(store, paths, Options(**told))
 
     return land
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Callable[..., list[Item | Refused]]:
+    """What the reader of FHIR says of a document."""
+
+    def read(document: Any, **context: Any) -> list[Item | Refused]:
+        path = tmp_path / "document.json"
+        path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+        return list(read_one(Source(path, "fhir"), Context("H", **context)))
+
+    return read
+
+
+@pytest.fixture
+def sent(tmp_path: Path) -> Callable[..., Path]:
+    """Writes resources of FHIR into a file, a line each."""
+
+    def write(*documents: dict[str, Any], name: str = "sent.json") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{json.dumps(each)}\n" for each in documents), encoding="utf-8")
+        return path
+
+    return write
