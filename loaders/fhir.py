@@ -102,6 +102,8 @@ def _is_lines(path: Path) -> bool:
         if isinstance(_line(first), dict):
             return path.suffix.lower() in _LINES or any(rest.strip() for rest in iter(lambda: file.read(2**16), b""))
         second = _line(file.readline(MOST_BYTES))
+        if first.removeprefix(_MARK).strip() in (b"[", b"{"):
+            return False
         return isinstance(second, dict) and "resourceType" in second
 
 

@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
+from graph.errors import InvalidIdentifier
 from loaders.fhir_names import CLASS_OF, Names, is_personal
 from loaders.fhir_told import is_known
 from loaders.fhir_types import Coding, Concept, Ident, Part, Reference, Resource
@@ -94,9 +95,15 @@ class Masking:
         kept = found.model_dump(by_alias=True, exclude_none=True)
         cls = "person" if person else "object"
         if found.value and (is_personal(found, cls) or not found.system):
-            key = self._names.identifier(found, cls) if found.system else None
-            kept["value"] = key.value if key else None
+            kept["value"] = self._hashed(found, cls) if found.system else None
         return {name: value for name, value in kept.items() if value is not None}
+
+    def _hashed(self, found: Ident, cls: str) -> str | None:
+        try:
+            key = self._names.identifier(found, cls)
+        except InvalidIdentifier:
+            return None
+        return key.value if key else None
 
     def _reference(self, told: dict[str, Any]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
@@ -125,7 +132,7 @@ def numbers_of(resource: dict[str, Any]) -> set[str]:
     """The values of the identifiers of a resource that its person is known by."""
     told = resource.get("identifier")
     found = set()
-    for each in told if isinstance(told, list) else ():
+    for each in told if isinstance(told, list) else (told,):
         try:
             ident = Ident.model_validate(each)
         except ValidationError:

@@ -1,7 +1,7 @@
 """Parties and persons of FHIR as records: organisations, places, patients, subjects of studies, groups, consents and orders."""
 
 from loaders import fhir_resources as r
-from loaders.fhir_told import Told, codings, listed, plain, said
+from loaders.fhir_told import Told, codings, listed, plain, said, short
 from loaders.fhir_types import Concept
 from loaders.fhir_words import GENDERS, ORDER_STATUS
 
@@ -9,13 +9,15 @@ _DEPARTMENT = "dept"
 _ENDED = ("inactive", "rejected", "not-done")
 _GOVERNED = ("object", "event", "person", "observation")
 _MEMBER_OF = "member-of"
+_NAME = 1000
+"""Characters of the name of an organisation or place."""
 _SAME = ("replaced-by", "replaces")
 
 
 def organization(told: Told, it: r.Organization) -> None:
     """An organisation."""
     draft = told.record("Organization")
-    draft.value("name", it.name)
+    draft.value("name", short(it.name, _NAME))
     if any(coding.code == _DEPARTMENT for concept in it.type for coding in concept.coding):
         draft.value("type", "department")
     told.coded_all(draft, "type", it.type)
@@ -26,7 +28,7 @@ def location(told: Told, it: r.Location) -> None:
     """A place: a site of the place it is part of, else of the organisation that manages it."""
     draft = told.record("Organization")
     draft.value("type", "site")
-    draft.value("name", it.name)
+    draft.value("name", short(it.name, _NAME))
     if told.link(draft, "PART_OF", it.part_of, "organization", "partOf") is None:
         told.link(draft, "PART_OF", it.managing_organization, "organization", "managingOrganization")
 

@@ -468,7 +468,7 @@ class Suspect(Part):
 
 
 class AdverseEvent(Resource):
-    """Harm: `event` and `date` in R4; `code` and `occurrence[x]` in R5."""
+    """Harm: one `identifier`, `event` and `date` in R4; `code` and `occurrence[x]` in R5."""
 
     actuality: Text | None = None
     category: list[Concept] = Field(default_factory=list)

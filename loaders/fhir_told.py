@@ -27,6 +27,7 @@ from loaders.fhir_types import (
 from loaders.items import Draft, Problem
 
 LEFT_OUT = "numbers that persons are known by left out: set VEINTRACE_PSEUDONYM_KEY to keep them as keyed hashes"
+NO_KEY = "identifiers that can be no key left out: they are too long or not printable"
 _WRONG = "entered-in-error"
 _KNOWN = (
     "http://loinc.org",
@@ -43,7 +44,10 @@ _UCUM = ("http://unitsofmeasure.org", "https://ucum.org/")
 _COMPARATORS = ("<", "<=", ">=", ">")
 _SHORT = 100
 """Characters of a text that is a value or a name of something; a longer one is a narrative."""
-_DATE_LIKE = frozenset("0123456789-:.+TZ ")
+_DATE_LIKE = re.compile(r"\d{4}(-\d\d?(-\d\d?([T ][\d:.+-]{1,20}Z?)?)?)?\Z", re.ASCII)
+"""A text that was meant for a date, and is no telephone or social security number."""
+_LEAP = re.compile(r"(T\d\d:\d\d):60(?!\d)", re.ASCII)
+"""A leap second (R5, 2.1.28.0.1, dateTime), which is within its minute here."""
 
 
 class Told:
@@ -65,7 +69,7 @@ class Told:
     def record(self, kind: str, *idents: Ident | None) -> Draft:
         """The draft of the resource's own record, with what of its identifiers names one thing. Others are not kept."""
         cls = MODELS[kind].CLASS
-        told = [ident for ident in (*self._resource.identifier, *idents) if ident and names_one(ident, cls, self.type)]
+        told = [ident for ident in (*listed(self._resource.identifier), *idents) if ident and names_one(ident, cls, self.type)]
         return self._begun(Draft.of(self.names.steward, cls, [*self._keys, *self._identified(told, cls)]), kind)
 
     def part(self, kind: str, part: str) -> Draft:
@@ -112,8 +116,8 @@ class Told:
                 continue
             try:
                 found = self.names.identifier(ident, cls, pseudonym=self.type in SUBJECTS)
-            except InvalidIdentifier as error:
-                self.problems.append(Problem("identifier", "", error.code, error.reason, error.repair))
+            except InvalidIdentifier:
+                self.notes.add(NO_KEY)
                 continue
             if found is None:
                 self.notes.add(LEFT_OUT)
@@ -131,9 +135,8 @@ class Told:
             return None
         try:
             named = self.names.refer(reference, default, self.within)
-        except InvalidIdentifier as error:
-            self.problems.append(Problem(field, "", error.code, error.reason, error.repair))
-            return None
+        except InvalidIdentifier:
+            named = None
         if named is None or named.cls not in (classes or (default,)):
             place = re.sub(r"/\d+", "", field)
             self.notes.add(f"{self.type}.{place}: references that name no record of its kind left out")
@@ -165,9 +168,9 @@ class Told:
         if not text:
             return None
         try:
-            return times.canonical(text, self._zone)
+            return times.canonical(_LEAP.sub(r"\1:59", text), self._zone)
         except InvalidInstant as error:
-            shown = text if field != "birthDate" and set(text) <= _DATE_LIKE else ""
+            shown = text if field != "birthDate" and _DATE_LIKE.match(text) else ""
             self.problems.append(Problem(field, shown, error.code, error.reason, error.repair))
             return None
 
@@ -189,10 +192,10 @@ class Told:
         if period:
             self.at(draft, names[0], period.start, f"{field}Period/start")
             self.at(draft, names[1], period.end, f"{field}Period/end")
-        if timing and timing.event:
-            self.at(draft, names[0], timing.event[0], f"{field}Timing/event/0")
-            if len(timing.event) > 1:
-                self.at(draft, names[1], timing.event[-1], f"{field}Timing/event/{len(timing.event) - 1}")
+        if timing and (events := [event for event in timing.event if event]):
+            self.at(draft, names[0], events[0], f"{field}Timing/event")
+            if len(events) > 1:
+                self.at(draft, names[1], events[-1], f"{field}Timing/event")
 
     def coded(self, draft: Draft, name: str, concept: Concept | ConceptOrReference | None, *, spoken: bool = False) -> None:
         """State a code (`spoken`: in the words of its system), and all its codings beside."""
@@ -225,13 +228,13 @@ def reference_of(told: Reference | ConceptOrReference | None) -> Reference | Non
     return told.reference if isinstance(told, ConceptOrReference) else told
 
 
-def short(text: str | None) -> str | None:
+def short(text: str | None, most: int = _SHORT) -> str | None:
     """A text, if it is no narrative, which may name a person."""
-    return text if text and len(text) <= _SHORT and "\n" not in text else None
+    return text if text and len(text) <= most and "\n" not in text else None
 
 
 def _coding(concept: Concept | None) -> Coding | None:
-    coded = [coding for coding in concept.coding if coding.code] if concept else []
+    coded = [coding for coding in concept.coding if short(coding.code)] if concept else []
     return min(coded, key=lambda coding: _PREFERRED.get(coding.system or "", 2), default=None)
 
 
@@ -263,13 +266,13 @@ def codings(concept: Concept | None) -> list[dict[str, str]] | None:
     told = [
         {name: value for name, value in (("system", each.system), ("code", each.code), ("display", _display(each))) if value}
         for each in (concept.coding if concept else ())
-        if each.code
+        if short(each.code)
     ]
     return told or None
 
 
 def _display(coding: Coding) -> str | None:
-    return coding.display if is_known(coding.system) else None
+    return short(coding.display) if is_known(coding.system) else None
 
 
 def is_known(system: Any) -> bool:
@@ -279,7 +282,7 @@ def is_known(system: Any) -> bool:
 
 def unit_of(quantity: Quantity) -> str | None:
     """The unit: in UCUM where it is told."""
-    return quantity.code if quantity.code and quantity.system in _UCUM else quantity.unit or quantity.code
+    return short(quantity.code) if quantity.code and quantity.system in _UCUM else short(quantity.unit) or short(quantity.code)
 
 
 def value_fields(told: Valued) -> Mapping[str, Any]:
@@ -297,8 +300,8 @@ def value_fields(told: Valued) -> Mapping[str, Any]:
     if (ratio := told.value_ratio) is not None:
         return {"value_text": "/".join(_quantity_text(each) for each in (ratio.numerator, ratio.denominator))}
     if (period := told.value_period) is not None:
-        return {"value_text": f"{period.start or ''}/{period.end or ''}"}
-    return {"value_text": short(told.value_string) or told.value_time or told.value_date_time}
+        return {"value_text": f"{short(period.start) or ''}/{short(period.end) or ''}"}
+    return {"value_text": short(told.value_string) or short(told.value_time) or short(told.value_date_time)}
 
 
 def quantity_fields(quantity: Quantity) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
-"""Text that may be stored."""
+Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+"""Text of any length, as FHIR allows; how much of it may be stored is for `fhir_told` to say."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -94,7 +94,8 @@ class Ratio(Part):
 class Timing(Part):
     """Moments at which something happened."""
 
-    event: list[Text] = Field(default_factory=list)
+    event: list[Text | None] = Field(default_factory=list)
+    """None where only an extension says something (R5, 2.1.8.3.2)."""
 
 
 class Valued(Part):
@@ -125,4 +126,5 @@ class Resource(Part):
     id: Text | None = None
     meta: Meta | None = None
     status: Text | None = None
-    identifier: list[Ident] = Field(default_factory=list)
+    identifier: Annotated[list[Ident] | Ident, Field(union_mode="left_to_right")] = Field(default_factory=list)
+    """One in R4, where AdverseEvent is told."""

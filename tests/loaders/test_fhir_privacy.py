@@ -222,9 +222,9 @@ JSON = st.recursive(
 def test_a_value_of_another_kind_never_reaches_the_quarantine(
     tmp_path_factory: pytest.TempPathFactory, type_: str, member: str, value: Any
 ) -> None:
-    """The identifier is no list here, so all are refused; of the member only a text where FHIR has one is kept."""
+    """One identifier is none here, so all are refused; of the member only a text where FHIR has one is kept."""
     path = tmp_path_factory.mktemp("fhir") / "one.json"
-    path.write_text(json.dumps({"resourceType": type_, "id": "1", "identifier": {"value": SECRETS[6]}, member: value}))
+    path.write_text(json.dumps({"resourceType": type_, "id": "1", "identifier": [3, {"value": SECRETS[6]}], member: value}))
     [item] = read_one(Source(path, "fhir"), Context("H"))
     assert isinstance(item, Refused)
     kept = {**item.raw.resource, "status": None, "gender": None}
