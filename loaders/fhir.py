@@ -6,21 +6,21 @@ telecoms, narratives, photos, notes, record numbers) goes no further than the fi
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
-from graph import identifiers
 from graph.claims import canonical_json
-from graph.errors import TraceError, UnreadableSource
+from graph.errors import InvalidIdentifier, TraceError, UnreadableSource
 from graph.identifiers import Identifier
 from loaders import fhir_events, fhir_findings, fhir_handoffs, fhir_materials, fhir_parties
 from loaders import fhir_resources as r
 from loaders.fhir_masking import Masking, numbers_of
-from loaders.fhir_names import CLASS_OF, Names, Within, server_of
+from loaders.fhir_names import CLASS_OF, Entries, Names, Within, alone, id_of, names_itself, server_of
 from loaders.fhir_told import Told
 from loaders.fhir_types import Resource
 from loaders.items import Context, FhirEntry, Item, Problem, Refused
@@ -76,13 +76,15 @@ def read(path: Path, context: Context) -> Iterator[Item | Refused]:
     if path.stat().st_size <= _WHOLE:
         yield from reader.document(_whole(path), path)
         return
-    half = path.stat().st_size // 2
-    head = around(path, _LISTS, lambda at: context.reached(at // 2))
+    third = path.stat().st_size // 3
+    head = around(path, _LISTS, lambda at: context.reached(at // 3))
     listed = isinstance(head, list)
     if not listed and not (isinstance(head, dict) and head.get("resourceType") == "Bundle"):
         yield from reader.document(head, path)
         return
-    for index, each in enumerate(items(path, "" if listed else "entry", lambda at: context.reached(half + at // 2))):
+    if not listed:
+        reader.learn(items(path, "entry", lambda at: context.reached(third + at // 3)))
+    for index, each in enumerate(items(path, "" if listed else "entry", lambda at: context.reached(2 * third + at // 3))):
         yield from reader.resource(each, None, f"/{index}", 0) if listed else reader.entry(each, f"/entry/{index}", 0)
 
 
@@ -133,6 +135,13 @@ class _Reader:
         self._zone = context.zone_of(context.steward)
         self._masking = Masking(self._names, {type_: model for type_, (model, _) in READ.items()})
         self._line = False
+        self._entries = Entries({}, {})
+
+    def learn(self, entries: Iterable[Any]) -> None:
+        """Learn what a bundle says of its entries; what was known of another is known no more."""
+        self._entries = Entries({}, {})
+        for entry in entries:
+            self._entries.add(entry)
 
     # -- finding
 
@@ -188,9 +197,12 @@ class _Reader:
             reason = f"bundles may lie {_DEEPEST} deep in each other" if depth > _DEEPEST else "the entries of a bundle are a list"
             yield Refused(at, (Problem("entry", "", "INVALID_VALUE", reason, "write the bundle as FHIR says"),))
             return
+        outer = self._entries
+        self.learn(entries)
         for index, entry in enumerate(entries):
             place = f"/entry/{index}"
             yield from self.entry(entry, f"{at} {place}" if at.startswith("line ") and "/" not in at else f"{at}{place}", depth)
+        self._entries = outer
 
     def entry(self, entry: Any, at: str, depth: int) -> Iterator[Item | Refused]:
         """The items of an entry of a bundle; one without a resource asks or answers, and tells nothing."""
@@ -211,7 +223,7 @@ class _Reader:
         problems: list[Problem] = []
         told: list[Told] = []
         notes: set[str] = set()
-        if isinstance(id_ := found.raw.get("id"), str) and self._is_number(found, id_):
+        if self._is_number(found):
             reason = "its id is one of the numbers that the person is known by (21 CFR 1271.290)"
             repair = "set VEINTRACE_PSEUDONYM_KEY, so that such ids are kept as keyed hashes, or give it another id"
             problems.append(Problem("id", "", "RECORD_NUMBER", reason, repair))
@@ -232,15 +244,20 @@ class _Reader:
             problems += each.problems
             notes |= each.notes
         if problems:
-            kept = self._masking.masked(found.raw, server_of(found.full_url, found.type, found.raw.get("id")))
+            server = server_of(found.full_url, found.type, found.raw.get("id"))
+            kept = self._masking.masked(found.raw, server, self._entries)
             url = self._names.masked(found.full_url, None) if found.full_url else None
             return Refused(found.at, tuple(problems[:_MOST_TOLD]), FhirEntry(kept, url, self._line))
         if not claims:
             notes.add(f"{found.type} left out: it names nobody and nothing")
         return Item(found.at, claims, tuple(sorted(notes)))
 
-    def _is_number(self, found: _Found, id_: str) -> bool:
-        return self._names.secret is None and found.type == "Patient" and id_ in numbers_of(found.raw)
+    def _is_number(self, found: _Found) -> bool:
+        """Whether the id of a patient, or of one contained, is one of its numbers, and would be kept."""
+        inner = found.raw.get("contained")
+        patients = [each for each in (found.raw, *(inner if isinstance(inner, list) else ()))
+                    if isinstance(each, dict) and each.get("resourceType") == "Patient"]  # fmt: skip
+        return self._names.secret is None and any(_text(each.get("id")) in numbers_of(each) for each in patients)
 
     def _surrounded(
         self, found: _Found, problems: list[Problem]
@@ -253,33 +270,42 @@ class _Reader:
         inner = [each for each in contained if isinstance(each, dict)] if isinstance(contained, list) else []
         types = {each["id"]: each["resourceType"] for each in inner
                  if isinstance(each.get("id"), str) and isinstance(each.get("resourceType"), str)}  # fmt: skip
-        yield found.raw, found.type, keys, Within(self._names.steward, server, base, base, found.type, types), ""
+        yield found.raw, found.type, keys, Within(self._names.steward, server, base, base, found.type, types, self._entries), ""
         for at, each in enumerate(inner):
             type_, id_ = each.get("resourceType"), each.get("id")
             if not (isinstance(type_, str) and type_ in READ and isinstance(id_, str) and _ID.match(id_)):
                 continue
-            key = Identifier("local", f"{base}#{id_}", self._names.steward)
-            within = Within(self._names.steward, server, key.value, base, found.type, types)
+            within = Within(self._names.steward, server, base, base, found.type, types, self._entries)
+            key = Identifier("local", self._names.inner(id_, CLASS_OF.get(type_), within), self._names.steward)
+            within = replace(within, base=key.value)
             yield each, type_, [key], within, f"contained/{at}"
 
     def _keys(self, found: _Found, server: str | None, problems: list[Problem]) -> list[Identifier]:
         """The keys that a resource's place and URN give it; without these one that is computed from what it says."""
         keys = []
         id_, url, cls = found.raw.get("id"), found.full_url, CLASS_OF.get(found.type)
+        if id_ is None and url and server:
+            id_ = id_of(url)
         if id_ is not None:
             if isinstance(id_, str) and _ID.match(id_):
-                keys.append(self._names.place(found.type, id_, server))
+                if not alone(url, id_):
+                    keys.append(self._names.place(found.type, id_, server))
             else:
                 problems.append(Problem("id", "", "INVALID_VALUE", "an id has 1 to 64 letters, digits, `-` and `.`", "mend the id"))
-        if url and cls and server is None and url.startswith("urn:"):
+        if url and cls and names_itself(url):
             try:
-                keys.append(identifiers.lenient(url, cls=cls))
-            except TraceError as error:
-                problems.append(Problem("fullUrl", "", error.code, str(error.fields.get("reason", "")), "mend the URN"))
+                key = self._names.url(url, cls)
+                keys += [key] if key else []
+            except InvalidIdentifier as error:
+                problems.append(Problem("fullUrl", "", error.code, "it is no URL that can name a resource", "mend the URL"))
         if not keys:
-            digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server))).hexdigest()[:32]
+            digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server, self._entries))).hexdigest()[:32]
             keys.append(Identifier("local", f"{found.type}/row-{digest}", self._names.steward))
         return keys
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _unread(at: str, reason: str) -> Refused:

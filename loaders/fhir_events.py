@@ -86,9 +86,10 @@ def task(told: Told, it: r.Task) -> None:
     void = it.status in _CALLED_OFF
     focused(told, draft, it.based_on, it.focus, void=void)
     for at, piece in enumerate(it.input):
-        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True, retracted=void)
+        field = f"input/{at}/valueReference"
+        told.link(draft, "SUBJECT_OF", piece.value_reference, "", field, classes=("object",), incoming=True, retracted=void)
     for at, piece in enumerate(it.output):
-        told.link(draft, "OUTPUT", piece.value_reference, "object", f"output/{at}/valueReference")
+        told.link(draft, "OUTPUT", piece.value_reference, "", f"output/{at}/valueReference", classes=("object",))
 
 
 def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference | None, *, void: bool) -> None:
@@ -107,7 +108,8 @@ def medication_administration(told: Told, it: r.MedicationAdministration) -> Non
     dose = it.dosage.dose if it.dosage else None
     amount, unit = (dose.value, unit_of(dose)) if dose else (None, None)
     void = it.status == _NOT_DONE
-    given = told.named(told_of, "object", "medication")
+    default = "" if told_of and told_of.reference else "object"
+    given = told.named(told_of, default, "medication", ("object",))
     if given:
         told_as = {"quantity": amount, "unit": unit, "retracted": void}
         draft.relate("INPUT_TO", given.record, given.text, incoming=True, **told_as)
@@ -151,7 +153,7 @@ def provenance(told: Told, it: r.Provenance) -> None:
     for name, references in (("target", it.target), ("entity", [each.what for each in it.entity if each.what])):
         others = []
         for at, reference in enumerate(references):
-            named = told.named(reference, "object", f"{name}/{at}", tuple({*_ALL}))
+            named = told.named(reference, "", f"{name}/{at}", _ALL)
             if named and named.cls == "object" and name == "target":
                 draft.relate("SUBJECT_OF", named.record, named.text, incoming=True)
             elif named:

@@ -91,7 +91,7 @@ def adverse_event(told: Told, it: r.AdverseEvent) -> None:
     told.coded_all(draft, "outcome", outcomes)
     for at, suspect in enumerate(it.suspect_entity):
         field = f"suspectEntity/{at}/instance"
-        told.link(draft, "ABOUT", suspect.instance or suspect.instance_reference, "object", field, classes=("object", "event"))
+        told.link(draft, "ABOUT", suspect.instance or suspect.instance_reference, "", field, classes=("object", "event"))
 
 
 def nutrition_intake(told: Told, it: r.NutritionIntake) -> None:

@@ -3,7 +3,9 @@
 from loaders import fhir_resources as r
 from loaders.fhir_events import focused, ordered
 from loaders.fhir_told import Told, listed, said, unit_of
+from loaders.fhir_types import Reference
 from loaders.fhir_words import PRIORITY
+from loaders.items import Draft
 
 _CALLED_OFF = ("abandoned", "cancelled")
 
@@ -22,11 +24,26 @@ def transport(told: Told, it: r.Transport) -> None:
         told.at(draft, "agreed_delivery_at", it.restriction.period.end, "restriction/period/end")
     told.link(draft, "FROM", it.current_location, "organization", "currentLocation")
     told.link(draft, "TO", it.requested_location, "organization", "requestedLocation")
-    told.link(draft, "CARRIED_BY", it.owner, "organization", "owner")
+    _party(told, draft, "CARRIED_BY", it.owner, "owner")
     void = it.status in _CALLED_OFF
     focused(told, draft, it.based_on, it.focus, void=void)
     for at, piece in enumerate(it.input):
-        told.link(draft, "SUBJECT_OF", piece.value_reference, "object", f"input/{at}/valueReference", incoming=True, retracted=void)
+        told.link(
+            draft,
+            "SUBJECT_OF",
+            piece.value_reference,
+            "",
+            f"input/{at}/valueReference",
+            classes=("object",),
+            incoming=True,
+            retracted=void,
+        )
+
+
+def _party(told: Told, draft: Draft, relation: str, who: Reference | None, field: str) -> None:
+    """Who may be a person or an organisation: of a URN that nobody says the type of it is not known which."""
+    default = "" if who and who.reference else "organization"
+    told.link(draft, relation, who, default, field, classes=("organization",))
 
 
 def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
@@ -38,7 +55,7 @@ def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
     moment = "delivered_at" if it.status in (None, "completed") else "agreed_delivery_at"
     told.at(draft, moment, it.occurrence_date_time, "occurrenceDateTime")
     told.during(draft, ("released_at", moment), "occurrence", None, it.occurrence_period)
-    told.link(draft, "FROM", it.supplier, "organization", "supplier")
+    _party(told, draft, "FROM", it.supplier, "supplier")
     told.link(draft, "TO", it.destination, "organization", "destination")
     ordered(told, draft, it.based_on)
     for at, supplied in enumerate(listed(it.supplied_item)):

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from graph.errors import InvalidIdentifier
-from loaders.fhir_names import CLASS_OF, Names, is_personal
+from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal
 from loaders.fhir_told import is_known
 from loaders.fhir_types import Coding, Concept, Ident, Part, Reference, Resource
 
@@ -30,10 +30,17 @@ class Masking:
     def __init__(self, names: Names, models: dict[str, type[Resource]]) -> None:
         self._names, self._models = names, models
         self._server: str | None = None
+        self._entries = Entries({}, {})
+        self._inner: dict[str, dict[str, Any]] = {}
 
-    def masked(self, resource: dict[str, Any], server: str | None) -> dict[str, Any]:
-        """The resource, of a server where that is known, without what may name a person."""
-        self._server = server
+    def masked(self, resource: dict[str, Any], server: str | None, entries: Entries) -> dict[str, Any]:
+        """The resource, of a server where that is known, without what may name a person.
+
+        What its bundle says of the types of others stands with the references, as the others are not kept with it."""
+        self._server, self._entries = server, entries
+        inner = resource.get("contained")
+        self._inner = {each["id"]: each for each in (inner if isinstance(inner, list) else ())
+                       if isinstance(each, dict) and isinstance(each.get("id"), str)}  # fmt: skip
         return self._resource(resource, 0)
 
     def _resource(self, resource: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -53,7 +60,7 @@ class Masking:
         return {"resourceType": type_, **kept}
 
     def _id(self, type_: str, id_: str, resource: dict[str, Any]) -> str:
-        place = self._names.masked(f"{type_}/{id_}", self._server).rpartition("/")[2]
+        place = self._names.person(id_, self._server) if CLASS_OF.get(type_) == "person" else id_
         return HIDDEN if place == id_ and id_ in numbers_of(resource) else place
 
     def _part(self, told: dict[str, Any], model: type[Part], person: bool, depth: int) -> dict[str, Any]:
@@ -98,6 +105,13 @@ class Masking:
             kept["value"] = self._hashed(found, cls) if found.system else None
         return {name: value for name, value in kept.items() if value is not None}
 
+    def _url(self, text: str) -> str:
+        """What a reference says, without what may be the number of a person."""
+        if text.startswith("#"):
+            inner = self._inner.get(text[1:])
+            return f"#{self._id(str(inner.get('resourceType')), text[1:], inner)}" if inner else "#"
+        return self._names.masked(text, self._server) or HIDDEN
+
     def _hashed(self, found: Ident, cls: str) -> str | None:
         try:
             key = self._names.identifier(found, cls)
@@ -108,7 +122,10 @@ class Masking:
     def _reference(self, told: dict[str, Any]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
         if isinstance(text := told.get("reference"), str):
-            kept["reference"] = self._names.masked(text, self._server)
+            text = self._entries.urns.get(text, text)
+            kept["reference"] = self._url(text)
+            if text in self._entries.kinds:
+                kept["type"] = self._entries.kinds[text]
         if isinstance(type_ := told.get("type"), str):
             kept["type"] = type_
         if isinstance(told.get("identifier"), dict):

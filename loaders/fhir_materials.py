@@ -173,12 +173,12 @@ def performed(told: Told, step: Draft, who: Reference | None, field: str) -> Non
     """Who did it: an organisation performed it, anyone else is the operator, by the place of the resource alone."""
     if who is None:
         return
-    place = (who.reference or "").rpartition("/")[0].rpartition("/")[2]
-    if place in ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
-        if place.startswith("Practitioner"):
-            step.value("operator", told.names.operator(who.reference or ""))
+    kind = told.kind(who)
+    if kind in ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
+        if kind.startswith("Practitioner"):
+            step.value("operator", told.names.operator(kind, who.reference or ""))
         return
-    told.link(step, "PERFORMED_BY", who, "organization", field)
+    told.link(step, "PERFORMED_BY", who, "" if who.reference else "organization", field, classes=("organization",))
 
 
 def _processed(told: Told, draft: Draft, steps: list[r.Processing]) -> None:

@@ -12,7 +12,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from graph import identifiers
@@ -53,7 +53,9 @@ HASHED = re.compile(r"hmac-[0-9a-f]{32}\Z")
 """How a keyed hash is written."""
 _OURS = "urn:veintrace:organization:"
 _PLACE = re.compile(r"(?P<base>https?://[^?#\s]+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/.*)?\Z")
-_CONDITION = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?identifier=(?:(?P<system>[^|&]*)\|)?(?P<value>[^|&]+)\Z")
+_CONDITION = re.compile(r"(?:https?://[^?#\s]+/)?(?P<type>[A-Z][A-Za-z]+)\?identifier=(?:(?P<system>[^|&]*)\|)?(?P<value>[^|&]+)\Z")
+_ABSOLUTE = ("urn:", "http://", "https://")
+_MEANINGLESS = ("urn:uuid:", "urn:oid:")
 _PSEUDONYM = "ANON"
 _V2_0203 = ("http://terminology.hl7.org/CodeSystem/v2-0203", "http://hl7.org/fhir/v2/0203", "urn:oid:2.16.840.1.113883.18.108")
 _PERSONAL_TYPES = frozenset(
@@ -101,11 +103,24 @@ class Names:
 
         The id of a person is hashed where its numbers are. Raises `InvalidIdentifier` for a URL that is none."""
         server, cls = server or self.server, CLASS_OF.get(type_)
-        if self.secret and cls == "person":
-            id_ = self._hash(server or self.steward, id_)
+        if cls == "person":
+            id_ = self.person(id_, server)
         if server and cls:
             return identifiers.lenient(f"{server}{type_}/{id_}".replace("@", "%40"), cls=cls)
         return Identifier("local", f"{type_}/{id_}", self.steward)
+
+    def person(self, id_: str, server: str | None = None) -> str:
+        """The id of the resource of a person as it may be kept: hashed where numbers are."""
+        return self._hash(server or self.server or self.steward, id_) if self.secret else id_
+
+    def url(self, url: str, cls: str) -> Identifier | None:
+        """The key that a URL or URN that is no place is; None for a search, and for what may hold the number of a person.
+
+        Raises `InvalidIdentifier`."""
+        if "?" in url:
+            return None
+        key = identifiers.lenient(url, cls=cls)
+        return None if cls == "person" and key.scheme == "uri" and not url.startswith(_MEANINGLESS) else key
 
     def identifier(self, found: Ident, cls: str, *, pseudonym: bool = False) -> Identifier | None:
         """The key or label that a FHIR identifier is for a record of a class; None where it says nothing or may not be kept.
@@ -131,41 +146,56 @@ class Names:
         """The record that a reference names, of the class `default` (if any) where its type is not told.
 
         None where it names none of ours. Raises `InvalidIdentifier`."""
-        text = told.reference or ""
-        if text.startswith("#"):
-            return within.contained(text[1:])
-        if match := _PLACE.match(text):
-            cls = CLASS_OF.get(match["type"])
-            if cls is None:
-                return None
-            return _named(cls, self.place(match["type"], match["id"], match["base"] or within.server))
-        if match := _CONDITION.match(text):
-            cls = CLASS_OF.get(match["type"])
-            found = Ident(system=unquote(match["system"] or ""), value=unquote(match["value"]))
-            key = self.identifier(found, cls) if cls else None
-            return _named(cls, key) if cls and key and key.is_key else None
-        cls = CLASS_OF.get(told.type.rpartition("/")[2]) if told.type else default
+        text = within.entries.urns.get(told.reference or "", told.reference or "")
+        kind = within.kind(told)
+        cls = CLASS_OF.get(kind) if kind is not None else default
         if not cls:
             return None
-        if text.startswith(("urn:", "http://", "https://")):
-            return _named(cls, identifiers.lenient(text, cls=cls))
-        key = self.identifier(told.identifier, cls) if told.identifier and not text else None
+        if text.startswith("#"):
+            return _named(cls, Identifier("local", self.inner(text[1:], cls, within), self.steward))
+        if match := _PLACE.match(text):
+            return _named(cls, self.place(match["type"], match["id"], match["base"] or within.server))
+        if match := _CONDITION.match(text):
+            key = self.identifier(Ident(system=unquote(match["system"] or ""), value=unquote(match["value"])), cls)
+        elif text.startswith(_ABSOLUTE):
+            key = self.url(text, cls)
+        else:
+            key = self.identifier(told.identifier, cls) if told.identifier and not text else None
         return _named(cls, key) if key and key.is_key else None
 
-    def operator(self, reference: str) -> str | None:
-        """The pseudonym of who acted: the place of the resource; where numbers are hashed, hashed likewise."""
+    def inner(self, id_: str, cls: str | None, within: "Within") -> str:
+        """The number of a contained resource, or of the one that contains (no id)."""
+        return f"{within.outer}#{self.person(id_, within.server) if cls == 'person' else id_}" if id_ else within.outer
+
+    def operator(self, kind: str, reference: str) -> str | None:
+        """The pseudonym of who acted: the place of the resource or its URN; where numbers are hashed, hashed likewise."""
         if (match := _PLACE.match(reference)) is None:
-            return None
+            urn = reference.startswith(_MEANINGLESS)
+            return f"{kind}/{self._hash(self.steward, reference) if self.secret else reference}" if urn else None
         server = match["base"] or self.server
         return f"{match['type']}/{self._hash(server or self.steward, match['id']) if self.secret else match['id']}"
 
-    def masked(self, reference: str, server: str | None) -> str:
-        """A reference, or the URL of a resource, as it may be written: a person whose numbers are hashed by its hash."""
+    def masked(self, reference: str, server: str | None) -> str | None:
+        """A reference, or the URL of a resource, as it may be written: a person whose numbers are hashed by its hash.
+
+        None for what may hold the number of a person: a search, a URL that is no place, any other text."""
         match = _PLACE.match(reference)
-        if self.secret is None or match is None or CLASS_OF.get(match["type"]) != "person":
+        if match is None:
+            return reference if self._is_harmless(reference) else None
+        if self.secret is None or CLASS_OF.get(match["type"]) != "person":
             return reference
-        id_ = self._hash(match["base"] or server or self.server or self.steward, match["id"])
-        return f"{match['base'] or ''}{match['type']}/{id_}"
+        return f"{match['base'] or ''}{match['type']}/{self.person(match['id'], match['base'] or server)}"
+
+    def _is_harmless(self, reference: str) -> bool:
+        if reference.startswith(_MEANINGLESS):
+            return True
+        if match := _CONDITION.match(reference):
+            found = Ident(system=unquote(match["system"] or ""))
+            return CLASS_OF.get(match["type"], "person") != "person" and not is_personal(found, "object")
+        try:
+            return reference.startswith(_ABSOLUTE) and identifiers.lenient(reference, cls="object").scheme != "uri"
+        except InvalidIdentifier:
+            return False
 
     def _hash(self, system: str, value: str) -> str:
         if HASHED.match(value):
@@ -174,10 +204,33 @@ class Names:
         return f"hmac-{told.hexdigest()[:32]}"
 
 
+class Entries(NamedTuple):
+    """What a bundle says of its entries: their types by their URLs, and the URNs that relative references in it lead to.
+
+    One that is known by a URN has no server, and its id means nothing elsewhere (R5, 2.36.4.1)."""
+
+    kinds: dict[str, str]
+    urns: dict[str, str]
+
+    def add(self, entry: Any) -> None:
+        """Learn of an entry."""
+        url, resource = (entry.get("fullUrl"), entry.get("resource")) if isinstance(entry, dict) else (None, None)
+        kind, id_ = (resource.get("resourceType"), resource.get("id")) if isinstance(resource, dict) else (None, None)
+        if isinstance(url, str) and isinstance(kind, str) and not _PLACE.match(url):
+            self.kinds[url] = kind
+            if isinstance(id_, str) and alone(url, id_):
+                self.urns[f"{kind}/{id_}"] = url
+
+
+def alone(url: str | None, id_: str) -> bool:
+    """Whether a URL is a URN that tells nothing of the id beside it, and so names the resource alone."""
+    return url is not None and url.startswith(_MEANINGLESS) and not url.endswith(f":{id_}")
+
+
 @dataclass(frozen=True)
 class Within:
     """What surrounds a resource: the text `base` that names it, and the resource that contains it, or is it: its base, its type and
-    the types of all it contains by their ids. `server` is where the bundle has it, by its URL."""
+    the types of all it contains by their ids. `server` is where the bundle of `entries` has it, by its URL."""
 
     steward: str
     server: str | None
@@ -185,12 +238,16 @@ class Within:
     outer: str
     type: str
     types: Mapping[str, str]
+    entries: Entries
 
-    def contained(self, id_: str) -> Named | None:
-        """The contained resource of an id, or the one that contains (no id); None where it is not there or none of ours."""
-        cls = CLASS_OF.get(self.types.get(id_, "") if id_ else self.type)
-        text = f"{self.outer}#{id_}" if id_ else self.outer
-        return _named(cls, Identifier("local", text, self.steward)) if cls else None
+    def kind(self, told: Reference) -> str | None:
+        """The type of what a reference leads to; None where nobody says."""
+        text = told.reference or ""
+        if text.startswith("#"):
+            return self.types.get(text[1:], "") if text[1:] else self.type
+        if match := _PLACE.match(text) or _CONDITION.match(text):
+            return match["type"]
+        return self.entries.kinds.get(text) or (told.type.rpartition("/")[2] if told.type else None)
 
 
 def _named(cls: str, key: Identifier) -> Named:
@@ -198,9 +255,20 @@ def _named(cls: str, key: Identifier) -> Named:
 
 
 def server_of(url: str | None, type_: str, id_: object) -> str | None:
-    """The server of which a URL is the place of a resource of this type and id; None where it is not that."""
+    """The server of which a URL is the place of a resource of this type and id (None: any); None where it is not that."""
     match = _PLACE.match(url or "")
-    return match["base"] if match and (match["type"], match["id"]) == (type_, id_) else None
+    return match["base"] if match and match["type"] == type_ and id_ in (None, match["id"]) else None
+
+
+def id_of(url: str) -> str | None:
+    """The id in a URL that is a place."""
+    match = _PLACE.match(url)
+    return match["id"] if match else None
+
+
+def names_itself(url: str) -> bool:
+    """Whether a URL or URN is no place, and so names a resource by itself."""
+    return url.startswith(_ABSOLUTE) and not _PLACE.match(url)
 
 
 def names_one(ident: Ident, cls: str, type_: str) -> bool:

@@ -95,7 +95,7 @@ def consent(told: Told, it: r.Consent) -> None:
         changed = it.meta.last_updated if it.meta else None
         told.at(draft, "withdrawn_at", changed or it.date_time or it.date, "meta/lastUpdated")
     data = [each.reference for provision in provisions for each in provision.data]
-    things = [told.named(each, "object", "provision/data/reference", _GOVERNED) for each in data]
+    things = [told.named(each, "", "provision/data/reference", _GOVERNED) for each in data]
     draft.value("x:data", [found.text for found in things if found] or None)
 
 

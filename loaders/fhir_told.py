@@ -161,6 +161,10 @@ class Told:
             draft.relate(relation, named.record, named.text, incoming=incoming, **properties)
         return named
 
+    def kind(self, reference: Reference) -> str | None:
+        """The type of what a reference leads to; None where nobody says."""
+        return self.within.kind(reference)
+
     # -- values
 
     def moment(self, text: str | None, field: str) -> str | None:

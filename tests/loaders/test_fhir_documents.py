@@ -103,6 +103,94 @@ def test_references_resolve_across_files_and_loads_and_those_that_dangle_are_stu
     assert record_of(seen, "Specimen/s1@H").stub
 
 
+URNS = tuple(f"urn:uuid:6f2b6b6c-0000-4000-8000-{at:012}" for at in range(9))
+
+
+@pytest.mark.parametrize("whole", [4 * 2**20, 10])
+def test_what_a_urn_leads_to_is_told_by_the_entry_that_has_it(told: Told, whole: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stands first in the bundle, which is read in two ways."""
+    monkeypatch.setattr(fhir, "_WHOLE", whole)
+    person, nurse, sample, tube, drug = ({"reference": urn} for urn in URNS[:5])
+    document = bundle(
+        resource("Patient", "a"),
+        resource("Practitioner", "b"),
+        resource("Specimen", "c", subject=person, collection={"collector": nurse}),
+        resource("Device", "d"),
+        resource("Medication", "e"),
+        resource("Provenance", "f", target=[person, sample], agent=[{"who": nurse}]),
+        resource("Task", "g", focus=sample, owner=nurse),
+        resource("Observation", "h", subject=tube),
+        resource("MedicationAdministration", "i", medicationReference=drug, subject=person),
+        urls=URNS,
+    )
+    for each in (document, {**document, "entry": document["entry"][::-1]}):
+        claims = {key_of(claim): claim for claim in claims_of(told(each))}
+        collection, provenance, task, seen, given = (
+            claims[key] for key in (f"local:{URNS[2]}.collection@H", URNS[5], URNS[6], URNS[7], URNS[8])
+        )
+        assert (collection.fields[".operator"], "PERFORMED_BY" in collection.fields) == (f"Practitioner/{URNS[1]}", False)
+        assert (named(provenance, "SUBJECT_OF"), provenance.fields[".x:target"]) == ([URNS[2]], [URNS[0]])
+        assert (named(task, "SUBJECT_OF"), "PERFORMED_BY" in task.fields) == ([URNS[2]], False)
+        assert named(seen, "ABOUT") == [URNS[3]]
+        assert given.fields[".type"] == "medication administration"
+        assert seen.names.keys() & claims[URNS[3]].names.keys()
+
+
+def test_what_nobody_says_the_type_of_becomes_nothing_of_a_kind_that_is_guessed(told: Told) -> None:
+    somebody = {"reference": URNS[0]}
+    number = {"identifier": {"system": "http://h.example/numbers", "value": "77"}}
+    for each in (somebody, number):
+        task, entity = claims_of(
+            told(
+                [
+                    resource("Task", focus=each, owner=somebody, input=[{"valueReference": each}]),
+                    resource("Provenance", target=[each], entity=[{"what": each}]),
+                ]
+            )
+        )
+        assert [path for claim in (task, entity) for path in claim.fields if path[0].isupper()] == []
+
+
+def test_the_id_of_a_resource_that_is_known_by_a_urn_means_nothing_elsewhere(told: Told) -> None:
+    """Two documents of one hospital may each call their patient `1`; within each, relative references lead to it."""
+    people, notes = [], []
+    for urn in URNS[:2]:
+        seen = resource("Observation", None, subject={"reference": "Patient/1"})
+        person, note = claims_of(told(bundle(resource("Patient", "1"), seen, urls=(urn, f"{urn}0"))))
+        people.append(key_of(person))
+        notes.append(named(note, "ABOUT"))
+        assert not any(path.startswith("SAME_AS") for path in person.fields)
+    assert people == list(URNS[:2])
+    assert notes == [[URNS[0]], [URNS[1]]]
+    own = URNS[0].removeprefix("urn:uuid:")
+    [person] = claims_of(told(bundle(resource("Patient", own), urls=URNS[:1])))
+    assert named(person, "SAME_AS") == [f"local:Patient/{own}@H"]
+
+
+def test_a_url_names_a_resource_without_an_id(told: Told) -> None:
+    urls = ("https://fhir.example/Patient/d1", "https://lab.example/specimens/7")
+    sample = resource("Specimen", None, subject={"reference": urls[0]})
+    seen = resource("Observation", None, specimen={"reference": urls[1]})
+    person, material, _, note = claims_of(told(bundle(resource("Patient", None), sample, seen, urls=urls)))
+    assert (key_of(person), key_of(material), named(note, "ABOUT")) == (*urls, [urls[1]])
+
+
+def test_what_was_refused_in_a_bundle_leads_from_the_quarantine_to_the_same(
+    new_store: NewStore, sent: Sent, landed: Landed, tmp_path: Path
+) -> None:
+    """Though the entries that it leads to do not lie beside it there."""
+    entries = [resource("Patient", "1"), resource("Device", "2"), resource("Practitioner", "3")]
+    seen = resource("Observation", "4", subject={"reference": "Patient/1"}, focus=[{"reference": URNS[1]}])
+    urls = (*URNS[:3], "https://fhir.example/Observation/4")
+    wrong, right = ({**seen, "effectiveDateTime": text} for text in ("never", "2024-05-01"))
+    mended, straight = new_store(), new_store()
+    report = landed(mended, sent(bundle(*entries, wrong, urls=urls)), steward="H")
+    [kept] = Path(str(report.quarantine)).iterdir()
+    kept.write_text(kept.read_text().replace("never", "2024-05-01"))
+    again = landed(mended, kept, steward="H")
+    assert again.digest == landed(straight, sent(bundle(*entries, right, urls=urls), name="right.json"), steward="H").digest
+
+
 # -- documents
 
 

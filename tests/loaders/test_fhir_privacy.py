@@ -186,6 +186,43 @@ def test_a_patient_whose_id_is_its_record_number_is_refused_unless_ids_are_hashe
     assert any(path.split()[-1] in ids for path in observation.claims[0].fields if path.startswith("ABOUT"))
 
 
+@pytest.mark.parametrize("secret", [None, KEY.encode()])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        f"https://h.example/fhir/Patient?identifier=http://h.example/numbers|{SECRETS[6]}",
+        f"Patient?identifier=http://h.example/numbers|{SECRETS[6]}",
+        f"https://h.example/fhir/Patient?family={SECRETS[0]}",
+        f"https://h.example/patients/{SECRETS[6]}",
+        f"urn:mrn:{SECRETS[6]}",
+        f"urn:veintrace:person:{SECRETS[6]}",
+        SECRETS[0],
+        f"#{SECRETS[6]}",
+    ],
+)
+def test_a_reference_tells_no_number_of_a_person(tmp_path: Path, secret: bytes | None, reference: str) -> None:
+    inner = {"resourceType": "Patient", "id": SECRETS[6], "identifier": NUMBERS[:1]}
+    contained = {"contained": [inner]} if reference.startswith("#") else {}
+    good = {"resourceType": "Observation", "id": "o", "subject": {"reference": reference}, **contained}
+    entries = [{"fullUrl": f"https://h.example/patients/{SECRETS[6]}", "resource": {**person, "resourceType": "Patient"}}
+               for person in ({"gender": "female"}, {"gender": []})]  # fmt: skip
+    for document in (good, {**good, "valueInteger": "x"}, {"resourceType": "Bundle", "entry": entries}):
+        path = tmp_path / "o.json"
+        path.write_text(json.dumps(document))
+        items = list(read_one(Source(path, "fhir"), Context("H", secret=secret)))
+        assert secrets_in(repr(items).encode()) == []
+        assert secret is None or document is not good or not contained or not isinstance(items[0], Refused)
+
+
+def test_no_message_repeats_what_may_be_a_number_of_a_person(tmp_path: Path) -> None:
+    path = tmp_path / "o.json"
+    for text in (SECRETS[7], SECRETS[4]):
+        path.write_text(json.dumps({"resourceType": "Observation", "id": "o", "effectiveDateTime": text}))
+        [item] = read_one(Source(path, "fhir"), Context("H"))
+        assert isinstance(item, Refused)
+        assert secrets_in(repr(item.problems).encode()) == []
+
+
 def test_what_is_mended_in_the_quarantine_is_the_same_person(
     tmp_path: Path, new_store: Callable[[], SqliteStore], landed: Callable[..., Any]
 ) -> None:
