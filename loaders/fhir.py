@@ -34,6 +34,8 @@ _LISTS = ("", "entry")
 _WHOLE = 4 * 2**20
 """Bytes of a document that is read at one go."""
 _MOST_TOLD = 5
+_ROW = "row-"
+"""How the number of a resource begins that is computed from what it says."""
 _DEEPEST = 50
 """Bundles in each other."""
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z", re.ASCII)
@@ -231,7 +233,7 @@ class _Reader:
             model, tell = READ[type_]
             try:
                 resource = model.model_validate(raw)
-                each = Told(self._names, self._zone, resource, type_, keys, within, found.at)
+                each = Told(self._names, self._zone, resource, type_, keys, within, found.at, told[0] if told else None)
                 tell(each, resource)
             except ValidationError as error:
                 problems += _invalid(error, raw, place)
@@ -270,7 +272,8 @@ class _Reader:
         inner = [each for each in contained if isinstance(each, dict)] if isinstance(contained, list) else []
         types = {each["id"]: each["resourceType"] for each in inner
                  if isinstance(each.get("id"), str) and isinstance(each.get("resourceType"), str)}  # fmt: skip
-        yield found.raw, found.type, keys, Within(self._names.steward, server, base, base, found.type, types, self._entries), ""
+        if not self._is_nameless(found, keys):
+            yield found.raw, found.type, keys, Within(self._names.steward, server, base, base, found.type, types, self._entries), ""
         for at, each in enumerate(inner):
             type_, id_ = each.get("resourceType"), each.get("id")
             if not (isinstance(type_, str) and type_ in READ and isinstance(id_, str) and _ID.match(id_)):
@@ -279,6 +282,13 @@ class _Reader:
             key = Identifier("local", self._names.inner(id_, CLASS_OF.get(type_), within), self._names.steward)
             within = replace(within, base=key.value)
             yield each, type_, [key], within, f"contained/{at}"
+
+    def _is_nameless(self, found: _Found, keys: list[Identifier]) -> bool:
+        """Whether a patient has no id, URL or number that is kept: of two such nobody could say whether they are one."""
+        if found.type != "Patient" or not keys[0].value.startswith(f"Patient/{_ROW}"):
+            return False
+        told = self._masking.masked(found.raw, None, self._entries).get("identifier")
+        return not any(each.get("value") for each in (told if isinstance(told, list) else [told]) if isinstance(each, dict))
 
     def _keys(self, found: _Found, server: str | None, problems: list[Problem]) -> list[Identifier]:
         """The keys that a resource's place and URN give it; without these one that is computed from what it says."""
@@ -300,7 +310,7 @@ class _Reader:
                 problems.append(Problem("fullUrl", "", error.code, "it is no URL that can name a resource", "mend the URL"))
         if not keys:
             digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server, self._entries))).hexdigest()[:32]
-            keys.append(Identifier("local", f"{found.type}/row-{digest}", self._names.steward))
+            keys.append(Identifier("local", f"{found.type}/{_ROW}{digest}", self._names.steward))
         return keys
 
 

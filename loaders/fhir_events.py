@@ -4,6 +4,7 @@ Transports, deliveries and dispenses are in `fhir_handoffs`."""
 
 from loaders import fhir_resources as r
 from loaders.fhir_materials import performed
+from loaders.fhir_names import Named
 from loaders.fhir_told import Told, plain, reference_of, said, unit_of, words_of
 from loaders.fhir_types import Concept, ConceptOrReference, Reference
 from loaders.fhir_words import STATUS, TAKING, kind_of
@@ -71,7 +72,7 @@ def _part_of(told: Told, draft: Draft, wholes: list[Reference]) -> None:
 
 
 def task(told: Told, it: r.Task) -> None:
-    """Something to be done, or done: planned for the time it is asked for."""
+    """Something to be done, or done: planned for the time it is asked for. What comes out of it was made of what went in."""
     draft = told.record("Step")
     _type(told, draft, it.code, "task")
     _status(draft, it.status, it.status_reason)
@@ -83,13 +84,22 @@ def task(told: Told, it: r.Task) -> None:
     draft.value("x:priority", it.priority)
     performed(told, draft, it.owner, "owner")
     told.link(draft, "AT", it.location, "organization", "location")
+    _performers(told, draft, it.performer)
+    if whom := told.named(it.for_, "", "for", _ALL):
+        draft.value("x:for", whom.text)
     void = it.status in _CALLED_OFF
     focused(told, draft, it.based_on, it.focus, void=void)
-    for at, piece in enumerate(it.input):
-        field = f"input/{at}/valueReference"
-        told.link(draft, "SUBJECT_OF", piece.value_reference, "", field, classes=("object",), incoming=True, retracted=void)
-    for at, piece in enumerate(it.output):
-        told.link(draft, "OUTPUT", piece.value_reference, "", f"output/{at}/valueReference", classes=("object",))
+    used, made = ([named for at, piece in enumerate(pieces) if (named := _thing(told, piece, f"{name}/{at}/valueReference"))]
+                  for name, pieces in (("input", it.input), ("output", it.output)))  # fmt: skip
+    making = bool({each.record for each in made} - {each.record for each in used})
+    for each in used:
+        draft.relate("INPUT_TO" if making else "SUBJECT_OF", each.record, each.text, incoming=True, retracted=void)
+    for each in made:
+        draft.relate("OUTPUT", each.record, each.text, retracted=void)
+
+
+def _thing(told: Told, piece: r.Piece, field: str) -> Named | None:
+    return told.named(piece.value_reference, "", field, ("object",))
 
 
 def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference | None, *, void: bool) -> None:
@@ -117,7 +127,7 @@ def medication_administration(told: Told, it: r.MedicationAdministration) -> Non
     told.codes(draft, "medication", it.medication_codeable_concept or it.medication)
     _status(draft, it.status, next(iter(it.status_reason), None))
     told.during(draft, _TIMES, "effective", it.effective_date_time, it.effective_period)
-    told.during(draft, _TIMES, "occurence", it.occurence_date_time, it.occurence_period)
+    told.during(draft, _TIMES, "occurence", it.occurence_date_time, it.occurence_period, it.occurence_timing)
     told.link(draft, "OUTPUT", it.subject, "person", "subject", retracted=void)
     _performers(told, draft, it.performer)
     _part_of(told, draft, it.part_of)
@@ -131,6 +141,8 @@ def diagnostic_report(told: Told, it: r.DiagnosticReport) -> None:
     _status(draft, it.status)
     told.during(draft, _TIMES, "effective", it.effective_date_time, it.effective_period)
     told.at(draft, "x:issued", it.issued, "issued")
+    if whom := told.named(it.subject, "person", "subject", _ALL):
+        draft.value("x:subject", whom.text)
     ordered(told, draft, it.based_on)
     for at, who in enumerate(it.performer):
         performed(told, draft, who, f"performer/{at}")
@@ -149,7 +161,8 @@ def provenance(told: Told, it: r.Provenance) -> None:
     told.at(draft, "x:recorded", it.recorded, "recorded")
     told.link(draft, "AT", it.location, "organization", "location")
     for at, agent in enumerate(it.agent):
-        performed(told, draft, agent.on_behalf_of or agent.who, f"agent/{at}/who")
+        performed(told, draft, agent.who, f"agent/{at}/who")
+        performed(told, draft, agent.on_behalf_of, f"agent/{at}/onBehalfOf")
     for name, references in (("target", it.target), ("entity", [each.what for each in it.entity if each.what])):
         others = []
         for at, reference in enumerate(references):

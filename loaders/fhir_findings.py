@@ -1,12 +1,13 @@
 """Findings of FHIR as records: observations, conditions and nutrition as Observations, adverse events as Outcomes."""
 
 from loaders import fhir_resources as r
-from loaders.fhir_told import Told, code_of, listed, plain, quantity_fields, reference_of, said, value_fields, words_of
+from loaders.fhir_told import Told, code_of, listed, plain, quantity_fields, reference_of, said, value_fields
 from loaders.fhir_types import Concept, Reference, Valued
 from loaders.items import Draft
 
 _ABOUT = ("person", "object", "event", "organization", "observation", "episode")
 _TIMES = ("observed_at", "ended_at")
+_FATAL = ("fatal", "death", "399166001")
 
 
 def observation(told: Told, it: r.Observation) -> None:
@@ -19,6 +20,7 @@ def observation(told: Told, it: r.Observation) -> None:
         ("hasMember", it.has_member, ("observation",)),
         ("derivedFrom", it.derived_from, ("observation", "object")),
         ("partOf", it.part_of, ("event",)),
+        ("triggeredBy", [each.observation for each in it.triggered_by if each.observation], ("observation",)),
     ):
         for at, reference in enumerate(references):
             told.link(draft, "ABOUT", reference, classes[0], f"{name}/{at}", classes=classes)
@@ -68,10 +70,12 @@ def condition(told: Told, it: r.Condition) -> None:
         ("ended_at", "abatement", it.abatement_date_time, it.abatement_period),
     ):
         told.at(draft, name, moment, f"{field}DateTime")
-        told.at(draft, name, period.start if period else None, f"{field}Period/start")
+        if period:
+            end = "end" if field == "abatement" and period.end else "start"
+            told.at(draft, name, getattr(period, end), f"{field}Period/{end}")
     draft.value("x:verification_status", code_of(it.verification_status))
-    if code_of(it.verification_status) in ("entered-in-error", "refuted"):
-        told.retract()
+    if it.verification_status:
+        told.take_back(code_of(it.verification_status) in ("entered-in-error", "refuted"))
 
 
 def adverse_event(told: Told, it: r.AdverseEvent) -> None:
@@ -80,11 +84,10 @@ def adverse_event(told: Told, it: r.AdverseEvent) -> None:
     told.link(draft, "ABOUT", it.subject, "person", "subject")
     told.coded(draft, "term", it.code or it.event, spoken=True)
     outcomes: list[Concept] = listed(it.outcome)
-    fatal = any("fatal" in words_of(each).split() for each in outcomes)
+    fatal = any(_is_fatal(each) for each in outcomes)
     draft.value("type", "other" if it.actuality == "potential" else "death" if fatal else "toxicity")
     told.at(draft, "occurred_at", it.occurrence_date_time or it.date, "occurrenceDateTime" if it.occurrence_date_time else "date")
-    if it.occurrence_period:
-        told.at(draft, "occurred_at", it.occurrence_period.start, "occurrencePeriod/start")
+    told.during(draft, ("occurred_at", "x:ended_at"), "occurrence", None, it.occurrence_period, it.occurrence_timing)
     for name, concept in (("seriousness", it.seriousness), ("severity", it.severity)):
         draft.value(f"x:{name}", code_of(concept))
     draft.value("x:actuality", it.actuality)
@@ -94,14 +97,23 @@ def adverse_event(told: Told, it: r.AdverseEvent) -> None:
         told.link(draft, "ABOUT", suspect.instance or suspect.instance_reference, "", field, classes=("object", "event"))
 
 
+def _is_fatal(outcome: Concept) -> bool:
+    """Whether an outcome is `fatal` (R5 value set adverse-event-outcome) in a code or word, and not in a word beside others."""
+    words = (outcome.text, *(word for coding in outcome.coding for word in (coding.code, coding.display)))
+    return any(word is not None and word.lower() in _FATAL for word in words)
+
+
 def nutrition_intake(told: Told, it: r.NutritionIntake) -> None:
-    """What a person ate and drank, with an observation for each thing and each of what was in it."""
-    _intake(told, it, told.record("Observation"))
+    """What a person ate and drank, with an observation for each thing and each of what was in it; what was not eaten is none."""
+    whole, uneaten = _intake(told, it, told.record("Observation")), list[Draft]()
+    told.coded(whole, "code", it.code)
     for item in it.consumed_item:
         product = plain(item.nutrition_product)
         draft = _intake(told, it, told.each("Observation", "item", code_of(product)))
         told.coded(draft, "code", product)
         told.codes(draft, "item", item.type)
+        if item.not_consumed:
+            uneaten.append(draft)
         if item.amount:
             for name, value in quantity_fields(item.amount).items():
                 draft.value(name, value)
@@ -112,6 +124,11 @@ def nutrition_intake(told: Told, it: r.NutritionIntake) -> None:
         if label.amount:
             for name, value in quantity_fields(label.amount).items():
                 draft.value(name, value)
+
+    if it.status:
+        told.take_back(it.status == "not-done")
+    if uneaten:
+        told.take_back(True, *uneaten)
 
 
 def _intake(told: Told, it: r.NutritionIntake, draft: Draft) -> Draft:

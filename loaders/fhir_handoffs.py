@@ -7,11 +7,13 @@ from loaders.fhir_types import Reference
 from loaders.fhir_words import PRIORITY
 from loaders.items import Draft
 
-_CALLED_OFF = ("abandoned", "cancelled")
+_CALLED_OFF = "cancelled"
+"""Of a transport before it began; one that was abandoned had begun."""
+_UNFULFILLED = "unfulfilled"
 
 
 def transport(told: Told, it: r.Transport) -> None:
-    """A transport: from where the thing is to where it is asked for, by its owner."""
+    """A transport: from where the thing is (unless it has come) to where it is asked for, by its owner."""
     draft = told.record("Handoff")
     draft.value("type", said(it.code) or "shipment")
     told.codes(draft, "code", it.code)
@@ -22,10 +24,11 @@ def transport(told: Told, it: r.Transport) -> None:
     if it.restriction and it.restriction.period:
         told.at(draft, "agreed_release_at", it.restriction.period.start, "restriction/period/start")
         told.at(draft, "agreed_delivery_at", it.restriction.period.end, "restriction/period/end")
-    told.link(draft, "FROM", it.current_location, "organization", "currentLocation")
+    if it.current_location != it.requested_location:
+        told.link(draft, "FROM", it.current_location, "organization", "currentLocation")
     told.link(draft, "TO", it.requested_location, "organization", "requestedLocation")
     _party(told, draft, "CARRIED_BY", it.owner, "owner")
-    void = it.status in _CALLED_OFF
+    void = it.status == _CALLED_OFF
     focused(told, draft, it.based_on, it.focus, void=void)
     for at, piece in enumerate(it.input):
         told.link(
@@ -55,6 +58,8 @@ def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
     moment = "delivered_at" if it.status in (None, "completed") else "agreed_delivery_at"
     told.at(draft, moment, it.occurrence_date_time, "occurrenceDateTime")
     told.during(draft, ("released_at", moment), "occurrence", None, it.occurrence_period)
+    if it.occurrence_timing:
+        told.at(draft, moment, next(filter(None, it.occurrence_timing.event), None), "occurrenceTiming/event")
     _party(told, draft, "FROM", it.supplier, "supplier")
     told.link(draft, "TO", it.destination, "organization", "destination")
     ordered(told, draft, it.based_on)
@@ -72,7 +77,7 @@ def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
 
 
 def dispense(told: Told, it: r.BiologicallyDerivedProductDispense) -> None:
-    """A product handed over for a patient."""
+    """A product handed over for a patient, unless that came to nothing."""
     draft = told.record("Handoff")
     draft.value("type", "dispense")
     draft.value("x:status", it.status)
@@ -83,6 +88,7 @@ def dispense(told: Told, it: r.BiologicallyDerivedProductDispense) -> None:
     ordered(told, draft, it.based_on)
     quantity = it.quantity.value if it.quantity else None
     unit = unit_of(it.quantity) if it.quantity else None
-    told.link(draft, "SUBJECT_OF", it.product, "object", "product", incoming=True, quantity=quantity, unit=unit)
+    void = it.status == _UNFULFILLED
+    told.link(draft, "SUBJECT_OF", it.product, "object", "product", incoming=True, quantity=quantity, unit=unit, retracted=void)
     if patient := told.named(it.patient, "person", "patient"):
         draft.value("x:patient", patient.text)

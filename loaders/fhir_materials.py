@@ -5,6 +5,7 @@ collection from the donor, its making from others, what else was done with it, a
 """
 
 import re
+from urllib.parse import quote
 
 from loaders import fhir_resources as r
 from loaders.fhir_names import is_donation
@@ -88,7 +89,8 @@ def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -
 
 def device(told: Told, it: r.Device) -> None:
     """A device or consumable: by its UDI and serial number one thing, by UDI and lot one lot."""
-    draft = told.record("Material", *(_udi(it)))
+    source = it.biological_source_event
+    draft = told.record("Material", *_udi(it), source if source and is_donation(source) else None)
     draft.value("type", "consumable")
     types: list[Concept] = listed(it.type)
     draft.value("name", next(filter(None, map(said, types)), None))
@@ -101,7 +103,8 @@ def device(told: Told, it: r.Device) -> None:
 def _udi(it: r.Device) -> list[Ident]:
     """A device's UDI with its serial number, else its lot, as a GS1 Digital Link, where its issuer is GS1."""
     number = next((udi.device_identifier for udi in it.udi_carrier if _GS1.match(udi.device_identifier or "")), None)
-    qualifier = f"21/{it.serial_number}" if it.serial_number else f"10/{it.lot_number}" if it.lot_number else None
+    serial, lot = (quote(each or "", safe="") for each in (it.serial_number, it.lot_number))
+    qualifier = f"21/{serial}" if serial else f"10/{lot}" if lot else None
     if number is None or qualifier is None:
         return []
     return [Ident(system="urn:ietf:rfc:3986", value=f"https://id.gs1.org/01/{number}/{qualifier}")]

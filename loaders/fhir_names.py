@@ -281,7 +281,7 @@ def names_one(ident: Ident, cls: str, type_: str) -> bool:
     if type_ in DELIVERIES:
         return is_despatch_advice(ident)
     if type_ == "Device":
-        return ident.system == _URI or "gs1.org/" in ident.system
+        return ident.system == _URI or "gs1.org/" in ident.system or is_donation(ident)
     return cls in _NAMED_BY_NUMBERS and (cls == "person" or not is_personal(ident, cls))
 
 
@@ -315,14 +315,14 @@ def _is_donation(system: str, value: str) -> bool:
 
 def _by_system(system: str, value: str, cls: str) -> Identifier | None:
     """What a value of a known system is; None of any other."""
+    if cls == "object" and _is_donation(system, value):
+        return identifiers.parse(f"din:{value}", cls=cls)  # which is no key even where it is wrong: products share it
     word = re.split(r"[/:]", system.rstrip("/"))[-1].lower()
     try:
         if system == _URI:
             return identifiers.lenient(value, cls=cls)
         if cls == "episode" and re.sub(r"[^a-z]", "", word) in _CHAIN:
             return identifiers.parse(f"coi:{value}", cls=cls)
-        if cls == "object" and _is_donation(system, value):
-            return identifiers.parse(f"din:{value}", cls=cls)
         if cls == "object" and _ISBT in system and word == "singleeuropeancode":
             return identifiers.parse(f"sec:{value}", cls=cls)
         if "gs1.org/" in system and word in _GS1:

@@ -1,12 +1,19 @@
 """Parties and persons of FHIR as records: organisations, places, patients, subjects of studies, groups, consents and orders."""
 
+from collections.abc import Iterable, Iterator
+
 from loaders import fhir_resources as r
 from loaders.fhir_told import Told, codings, listed, plain, said, short
-from loaders.fhir_types import Concept
+from loaders.fhir_types import Coding, Concept
 from loaders.fhir_words import GENDERS, ORDER_STATUS
 
 _DEPARTMENT = "dept"
+_HOME = "PTRES"
+"""The residence of a patient (v3-RoleCode), which its name may tell."""
 _ENDED = ("inactive", "rejected", "not-done")
+_NOT_YET = ("draft", "proposed", "rejected", "not-done")
+"""States of a consent that was never in force."""
+_NONE = "none"
 _GOVERNED = ("object", "event", "person", "observation")
 _MEMBER_OF = "member-of"
 _NAME = 1000
@@ -25,10 +32,11 @@ def organization(told: Told, it: r.Organization) -> None:
 
 
 def location(told: Told, it: r.Location) -> None:
-    """A place: a site of the place it is part of, else of the organisation that manages it."""
+    """A place: a site of the place it is part of, else of the organisation that manages it. The home of a patient has no name."""
     draft = told.record("Organization")
     draft.value("type", "site")
-    draft.value("name", short(it.name, _NAME))
+    if not any(coding.code == _HOME for concept in it.type for coding in concept.coding):
+        draft.value("name", short(it.name, _NAME))
     if told.link(draft, "PART_OF", it.part_of, "organization", "partOf") is None:
         told.link(draft, "PART_OF", it.managing_organization, "organization", "managingOrganization")
 
@@ -42,8 +50,9 @@ def patient(told: Told, it: r.Patient) -> None:
     for at, link in enumerate(it.link):
         if link.type in _SAME:
             told.link(draft, "SAME_AS", link.other, "person", f"link/{at}/other")
-    if it.deceased_date_time or it.deceased_boolean:
+    if it.deceased_date_time or it.deceased_boolean is not None:
         death = told.part("Outcome", "death")
+        told.take_back(not (it.deceased_date_time or it.deceased_boolean), death)
         death.value("type", "death")
         death.relate("ABOUT", draft.record, draft.names[draft.record])
         told.at(death, "occurred_at", it.deceased_date_time, "deceasedDateTime")
@@ -65,7 +74,7 @@ def group(told: Told, it: r.Group) -> None:
         named = told.named(member.entity, "person", f"member/{at}/entity", ("person", "object"))
         if named is None:
             continue
-        draft = told.part("Observation", f"member.{named.record}")
+        draft = told.each("Observation", "member", named.record)
         draft.relate("ABOUT", named.record, named.text)
         draft.value("code", _MEMBER_OF)
         draft.value("value_text", told.within.base)
@@ -75,28 +84,54 @@ def group(told: Told, it: r.Group) -> None:
 
 
 def consent(told: Told, it: r.Consent) -> None:
-    """A consent with the purposes it allows; what it denies is told beside. One in force no more is withdrawn."""
+    """A consent with the purposes it allows (`none` where it allows none); what it denies is told beside.
+
+    One that is not yet in force allows nothing, one in force no more is withdrawn."""
     draft = told.record("Consent")
     told.link(draft, "ABOUT", it.subject or it.patient, "person", "subject" if it.subject else "patient")
-    provisions: list[r.Provision] = listed(it.provision)
-    denies = "deny" in (it.decision, *(provision.type for provision in provisions))
-    asked = [Concept(coding=provision.purpose) for provision in provisions if provision.purpose]
-    purposes = [
-        said(Concept(coding=[coding])) for concept in (*asked, *it.category, it.scope) if concept for coding in concept.coding
-    ]
-    told_as = "x:denied" if denies else "purposes"
-    draft.value(told_as, "; ".join(dict.fromkeys(filter(None, purposes))))
-    told.coded_all(draft, "purposes", [*asked, *it.category, *filter(None, (it.scope, it.policy_rule))])
-    period = next((provision.period for provision in provisions if provision.period), None) or it.period
+    provisions = [*_provisions(listed(it.provision), it.decision == "permit")]
+    wholes = [*it.category, *filter(None, (it.scope,))]
+    allowed, denied = _purposes(provisions, wholes, it.decision == "deny")
+    draft.value("purposes", "; ".join(() if it.status in _NOT_YET else allowed) or _NONE)
+    draft.value("x:denied", "; ".join(denied))
+    asked = [Concept(coding=provision.purpose) for _, provision in provisions if provision.purpose]
+    told.coded_all(draft, "purposes", [*asked, *wholes, *filter(None, (it.policy_rule,))])
+    period = next((provision.period for denies, provision in provisions if provision.period and not denies), None) or it.period
     told.at(draft, "valid_from", (period and period.start) or it.date_time or it.date, "period/start")
     told.at(draft, "valid_to", period.end if period else None, "period/end")
     draft.value("x:status", it.status)
     if it.status in _ENDED:
-        changed = it.meta.last_updated if it.meta else None
-        told.at(draft, "withdrawn_at", changed or it.date_time or it.date, "meta/lastUpdated")
-    data = [each.reference for provision in provisions for each in provision.data]
+        changed = (it.meta.last_updated if it.meta else None) or it.date_time or it.date
+        told.at(draft, "withdrawn_at", changed, "meta/lastUpdated")
+        if not changed:
+            told.take_back(True, draft)
+    data = [each.reference for _, provision in provisions for each in provision.data]
     things = [told.named(each, "", "provision/data/reference", _GOVERNED) for each in data]
     draft.value("x:data", [found.text for found in things if found] or None)
+
+
+def _provisions(provisions: list[r.Provision], deny: bool) -> Iterator[tuple[bool, r.Provision]]:
+    """Whether each provision denies, and it: what does not say is an exception to what is around it (R5, 6.2.7)."""
+    for each in provisions:
+        denies = each.type == "deny" if each.type else deny
+        yield denies, each
+        yield from _provisions(each.provision, not denies)
+
+
+def _purposes(provisions: list[tuple[bool, r.Provision]], wholes: list[Concept], deny: bool) -> tuple[list[str], list[str]]:
+    """The purposes allowed, and those denied, in words. What denies without a purpose may deny any; and a purpose is told in
+    words of many kinds, so where anything is denied only what a provision allows by its purpose is allowed."""
+    permits, denials = (_said(each.purpose for denies, each in provisions if denies is which) for which in (False, True))
+    all_said = _said(concept.coding for concept in wholes)
+    if deny or any(denies and not each.purpose for denies, each in provisions):
+        return [], [*dict.fromkeys((*permits, *denials, *all_said))]
+    if denials:
+        return [word for word in permits if word not in denials], denials
+    return [*dict.fromkeys((*permits, *all_said))], []
+
+
+def _said(codings: Iterable[list[Coding]]) -> list[str]:
+    return [*dict.fromkeys(filter(None, (said(Concept(coding=[each])) for several in codings for each in several)))]
 
 
 def service_request(told: Told, it: r.ServiceRequest) -> None:

@@ -43,6 +43,7 @@ class Location(Resource):
     """A place."""
 
     name: Text | None = None
+    type: list[Concept] = Field(default_factory=list)
     part_of: Reference | None = None
     managing_organization: Reference | None = None
 
@@ -102,6 +103,7 @@ class Provision(Part):
     period: Period | None = None
     purpose: list[Coding] = Field(default_factory=list)
     data: list[Data] = Field(default_factory=list)
+    provision: "list[Provision]" = Field(default_factory=list)
 
 
 class Consent(Resource):
@@ -236,6 +238,7 @@ class Device(Resource):
     manufacturer: Text | None = None
     lot_number: Text | None = None
     serial_number: Text | None = None
+    biological_source_event: Ident | None = None
     expiration_date: Text | None = None
     type: list[Concept] | Concept | None = None
 
@@ -294,6 +297,7 @@ class Task(Resource):
     restriction: Restriction | None = None
     authored_on: Text | None = None
     owner: Reference | None = None
+    performer: list[Performer] = Field(default_factory=list)
     location: Reference | None = None
     input: list[Piece] = Field(default_factory=list)
     output: list[Piece] = Field(default_factory=list)
@@ -365,6 +369,7 @@ class MedicationAdministration(Resource):
     effective_period: Period | None = None
     occurence_date_time: Text | None = None
     occurence_period: Period | None = None
+    occurence_timing: Timing | None = None
     performer: list[Performer] = Field(default_factory=list)
     dosage: Dosage | None = None
 
@@ -422,11 +427,18 @@ class Component(Valued):
     interpretation: list[Concept] = Field(default_factory=list)
 
 
+class Trigger(Part):
+    """What led to an observation (R5): a reflex, a repetition or another run."""
+
+    observation: Reference | None = None
+
+
 class Observation(Resource, Valued):
     """A measurement or finding."""
 
     based_on: list[Reference] = Field(default_factory=list)
     part_of: list[Reference] = Field(default_factory=list)
+    triggered_by: list[Trigger] = Field(default_factory=list)
     category: list[Concept] = Field(default_factory=list)
     code: Concept | None = None
     subject: Reference | None = None
@@ -479,6 +491,7 @@ class AdverseEvent(Resource):
     detected: Text | None = None
     occurrence_date_time: Text | None = None
     occurrence_period: Period | None = None
+    occurrence_timing: Timing | None = None
     seriousness: Concept | None = None
     severity: Concept | None = None
     outcome: list[Concept] | Concept | None = None
@@ -498,11 +511,13 @@ class Consumed(Part):
     type: Concept | None = None
     nutrition_product: ConceptOrReference | None = None
     amount: Quantity | None = None
+    not_consumed: bool | None = None
 
 
 class NutritionIntake(Occurring):
     """What a person ate and drank (R5)."""
 
+    code: Concept | None = None
     subject: Reference | None = None
     consumed_item: list[Consumed] = Field(default_factory=list)
     ingredient_label: list[Nutrient] = Field(default_factory=list)

@@ -16,6 +16,7 @@ from loaders.fhir_types import (
     Concept,
     ConceptOrReference,
     Ident,
+    Meta,
     Period,
     Quantity,
     Range,
@@ -27,7 +28,7 @@ from loaders.fhir_types import (
 from loaders.items import Draft, Problem
 
 LEFT_OUT = "numbers that persons are known by left out: set VEINTRACE_PSEUDONYM_KEY to keep them as keyed hashes"
-NO_KEY = "identifiers that can be no key left out: they are too long or not printable"
+NO_KEY = "identifiers that can be no key left out: too long, not printable, or with a wrong check character"
 _WRONG = "entered-in-error"
 _KNOWN = (
     "http://loinc.org",
@@ -51,10 +52,18 @@ _LEAP = re.compile(r"(T\d\d:\d\d):60(?!\d)", re.ASCII)
 
 
 class Told:
-    """What one resource tells."""
+    """What one resource tells. One that is contained in an `outer` one has its date, and is in error if that is (R5, 2.3.0.4)."""
 
     def __init__(
-        self, names: Names, zone: str | None, resource: Resource, type_: str, keys: list[Identifier], within: Within, at: str
+        self,
+        names: Names,
+        zone: str | None,
+        resource: Resource,
+        type_: str,
+        keys: list[Identifier],
+        within: Within,
+        at: str,
+        outer: "Told | None" = None,
     ) -> None:
         self.names, self.type, self.within = names, type_, within
         self.problems: list[Problem] = []
@@ -62,7 +71,8 @@ class Told:
         self._zone, self._resource, self._keys, self._at = zone, resource, keys, at
         self._drafts: list[Draft] = []
         self._parts = Counter[str]()
-        self._wrong = resource.status == _WRONG
+        self._wrong: bool = resource.status == _WRONG or (outer is not None and outer._wrong)
+        self._meta: Meta | None = outer._meta if outer else resource.meta
 
     # -- drafts
 
@@ -94,15 +104,14 @@ class Told:
         self._drafts.append(draft)
         return draft
 
-    def retract(self) -> None:
-        """Take back all that the resource tells, as one that was entered in error."""
-        self._wrong = True
-        for draft in self._drafts:
-            draft.fields[RETRACTED] = True
+    def take_back(self, gone: bool, *drafts: Draft) -> None:
+        """Say that some drafts, or all, are not so; or that they are, whatever was said before."""
+        for draft in drafts or self._drafts:
+            draft.fields[RETRACTED] = gone or self._wrong
 
     def claims(self) -> list[Claim]:
         """The claims, dated as the resource was last changed; undated where it does not say."""
-        meta = self._resource.meta
+        meta = self._meta
         stamp = self.moment(meta.last_updated, "meta/lastUpdated") if meta and meta.last_updated else None
         recorded = times.span(stamp)[1] if stamp else None
         return [draft.claim(Evidence(self._at), recorded) for draft in self._drafts]

@@ -14,6 +14,7 @@ STATUS = {
     "on-hold": "in_progress",
     "partial": "in_progress",
     "preliminary": "in_progress",
+    "modified": "in_progress",
     "completed": "completed",
     "final": "completed",
     "amended": "completed",
@@ -41,14 +42,24 @@ GENDERS = ("female", "male", "other", "unknown")
 LEUKAPHERESIS = "leukapheresis"
 TAKING = (LEUKAPHERESIS, "collection")
 """Types of steps that take from a person; any other treats it."""
+_COLLECTED = r"(cells?|blood|specimen|sample|marrow|tissue|hpc|mnc|pbsc|pbmc)"
 _KINDS = (
-    (LEUKAPHERESIS, r"leu[kc]a?o?pheresis|leukocytapheresis|apheresis"),
-    ("collection", r"\b(harvest\w*|collection of|blood donation|bone marrow aspiration|venipuncture|phlebotomy|biopsy)\b"),
+    (LEUKAPHERESIS, r"leu[kc]a?o?pheresis|leukocytapheresis|\bapheresis"),
+    (
+        "collection",
+        rf"\b(collection of|{_COLLECTED} (collection|donation|draw)|bone marrow aspiration|venipuncture|phlebotomy|biopsy)\b",
+    ),
     ("infusion", r"\b((re-?)?infusion|transfusion|transplant(ation)?)\b"),
 )
 """Types of steps of this field, and the words by which codes of procedures tell them."""
+_HARVEST = r"\bharvest"
 
 
 def kind_of(words: str) -> str | None:
-    """The type of step that words in small letters tell; None where it is none that matters to the graph."""
-    return next((name for name, pattern in _KINDS if re.search(pattern, words)), None)
+    """The type of step that words in small letters tell; None where it is none that matters to the graph.
+
+    The first word tells: a product of apheresis is infused, and cells are collected for a transplantation."""
+    if re.search(_HARVEST, words):
+        return "collection"
+    told = [(match.start(), name) for name, pattern in _KINDS if (match := re.search(pattern, words))]
+    return min(told, default=(0, None))[1]

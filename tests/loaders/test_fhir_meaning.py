@@ -1,0 +1,236 @@
+"""FHIR: what is planned, called off, corrected or denied is not told as if it were so; what is two is not made one."""
+
+import json
+from typing import Any
+
+import pytest
+
+from graph.sqlite_store import SqliteStore
+from graph.view import view
+from loaders.fhir_words import kind_of
+from loaders.items import Item
+from queries.lineage import lineage
+from tests.fhir_made import DONOR, Landed, NewStore, Sent, Told, claims_of, key_of, named, record_of, resource
+
+SAMPLE, OTHER = {"reference": "Specimen/a"}, {"reference": "Specimen/b"}
+EARLY, LATE = ({"lastUpdated": f"2024-0{month}-01T00:00:00Z"} for month in (1, 2))
+
+
+def test_what_is_contained_has_the_date_of_what_contains_it_and_is_in_error_with_it(told: Told) -> None:
+    inner = [resource("Specimen", "s", type={"text": "blood"})]
+    for status, wrong in (("final", None), ("entered-in-error", True)):
+        seen, sample = claims_of(told(resource("Observation", status=status, contained=inner, meta=EARLY)))
+        assert sample.recorded_at == seen.recorded_at == 1_704_067_200_000_000
+        assert (sample.fields.get("retracted"), seen.fields.get("retracted")) == (wrong, wrong)
+
+
+def test_two_patients_that_nothing_names_are_not_made_one(told: Told) -> None:
+    people = [resource("Patient", None, gender="male", birthDate="1974-01-01", name=[{"family": name}]) for name in ("A", "B")]
+    for item in told(people):
+        assert isinstance(item, Item)
+        assert (item.claims, item.notes) == ([], ("Patient left out: it names nobody and nothing",))
+    number = {"system": "http://h.example/numbers", "value": "77"}
+    for secret, count in ((None, 0), (b"a secret of at least 16 characters", 1)):
+        assert len(claims_of(told(resource("Patient", None, identifier=[number]), secret=secret))) == count
+
+
+def test_who_was_in_a_group_twice_was_in_it_twice(store: SqliteStore, sent: Sent, landed: Landed) -> None:
+    members = [{"entity": DONOR, "period": {"end": "2020"}}, {"entity": DONOR, "period": {"start": "2022"}}]
+    assert landed(store, sent(resource("Group", member=members)), steward="H").totals.conflicts == 0
+
+
+RESEARCH, TREATMENT = (
+    {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": code} for code in ("HRESCH", "TREAT")
+)
+SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]}
+
+
+@pytest.mark.parametrize(
+    ("members", "purposes"),
+    [
+        ({"scope": SCOPE, "provision": {"type": "permit"}}, "research"),
+        ({"scope": SCOPE, "provision": {"provision": [{"type": "deny", "purpose": [RESEARCH]}]}}, "none"),
+        (
+            {"provision": {"type": "permit", "purpose": [TREATMENT], "provision": [{"type": "deny", "purpose": [RESEARCH]}]}},
+            "TREAT",
+        ),
+        ({"provision": {"type": "permit", "purpose": [TREATMENT], "provision": [{"type": "deny"}]}}, "none"),
+        ({"decision": "permit", "category": [SCOPE]}, "research"),
+        ({"decision": "permit", "category": [SCOPE], "provision": [{"purpose": [RESEARCH]}]}, "none"),
+        ({"decision": "permit", "category": [SCOPE], "provision": [{"period": {"end": "2025"}}]}, "none"),
+        ({"decision": "deny", "provision": [{"purpose": [RESEARCH]}]}, "none"),
+        ({"scope": SCOPE, "status": "draft"}, "none"),
+        ({"scope": SCOPE, "status": "rejected", "dateTime": "2024"}, "none"),
+    ],
+)
+def test_a_consent_allows_what_nothing_in_it_may_deny(told: Told, members: dict[str, Any], purposes: str) -> None:
+    """In R5 a provision is an exception to the decision; a provision within another is one to that, in both."""
+    [claim] = claims_of(told(resource("Consent", subject=DONOR, **members)))
+    assert claim.fields[".purposes"] == purposes
+
+
+def test_a_purpose_that_is_denied_later_is_allowed_no_more(store: SqliteStore, sent: Sent, landed: Landed) -> None:
+    given = resource("Consent", patient=DONOR, scope=SCOPE, provision={"type": "permit"}, meta=EARLY)
+    landed(store, sent(given, {**given, "provision": {"type": "deny"}, "meta": LATE}), steward="H")
+    assert record_of(view(store, None), "Consent/1@H").values["purposes"] == "none"
+
+
+def test_a_consent_that_ended_nobody_knows_when_is_taken_back(told: Told) -> None:
+    [claim] = claims_of(told(resource("Consent", patient=DONOR, scope=SCOPE, status="inactive")))
+    assert claim.fields["retracted"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "status", "void"),
+    [
+        ("Transport", "cancelled", True),
+        ("Transport", "abandoned", False),
+        ("BiologicallyDerivedProductDispense", "unfulfilled", True),
+        ("BiologicallyDerivedProductDispense", "returned", False),
+    ],
+)
+def test_what_never_began_moved_nothing_and_what_was_broken_off_did(told: Told, type_: str, status: str, void: bool) -> None:
+    thing = {"product": SAMPLE} if type_.startswith("Bio") else {"input": [{"valueReference": SAMPLE}]}
+    [claim] = claims_of(told(resource(type_, status=status, **thing)))
+    assert [value for path, value in claim.fields.items() if path.endswith(" retracted")] == [void]
+
+
+def test_what_has_come_is_not_from_where_it_is(told: Told) -> None:
+    """The current location of R5 is where the thing is now."""
+    there = {"reference": "Location/b"}
+    [claim] = claims_of(told(resource("Transport", status="completed", currentLocation=there, requestedLocation=there)))
+    assert (named(claim, "FROM"), named(claim, "TO")) == ([], ["local:Location/b@H"])
+
+
+def test_what_comes_out_of_a_task_is_made_of_what_went_in(store: SqliteStore, sent: Sent, landed: Landed) -> None:
+    pieces = {"input": [{"valueReference": SAMPLE}], "output": [{"valueReference": OTHER}]}
+    landed(store, sent(resource("Task", "t", **pieces), resource("Specimen", "a"), resource("Specimen", "b")), steward="H")
+    seen = view(store, None)
+    assert seen.resolve("Specimen/a@H") in lineage(seen, [seen.resolve("Specimen/b@H")], "up").records
+
+
+def test_a_task_that_was_called_off_made_nothing_and_one_that_gives_back_what_it_got_made_nothing_of_it(told: Told) -> None:
+    off, same = claims_of(
+        told(
+            [
+                resource("Task", "1", status="cancelled", output=[{"valueReference": OTHER}]),
+                resource("Task", "2", input=[{"valueReference": SAMPLE}], output=[{"valueReference": SAMPLE}], **{"for": DONOR}),
+            ]
+        )
+    )
+    assert [value for path, value in off.fields.items() if path.endswith(" retracted")] == [True]
+    assert named(same, "SUBJECT_OF") == ["local:Specimen/a@H"]
+    assert same.fields[".x:for"] == "local:Patient/d1@H"
+
+
+def test_what_was_not_eaten_is_not_told_as_eaten(told: Told) -> None:
+    soup, bread = ({"nutritionProduct": {"concept": {"text": word}}} for word in ("soup", "bread"))
+    told_as = {
+        status: {claim.fields.get(".code"): claim.fields["retracted"] for claim in claims_of(told(intake))}
+        for status in ("completed", "not-done")
+        for intake in [resource("NutritionIntake", status=status, consumedItem=[soup, {**bread, "notConsumed": True}])]
+    }
+    assert told_as == {
+        "completed": {None: False, "soup": False, "bread": True},
+        "not-done": {None: True, "soup": True, "bread": True},
+    }
+
+
+def test_a_disease_that_was_refuted_and_is_confirmed_later_is_one(store: SqliteStore, sent: Sent, landed: Landed) -> None:
+    refuted, confirmed = (
+        resource("Condition", subject=DONOR, verificationStatus={"coding": [{"code": code}]}, meta=meta)
+        for code, meta in (("refuted", EARLY), ("confirmed", LATE))
+    )
+    landed(store, sent(confirmed, refuted), steward="H")
+    assert record_of(view(store, None), "Condition/1@H").kind == "Observation"
+
+
+def test_who_was_said_to_be_dead_and_lives_has_no_death(new_store: NewStore, sent: Sent, landed: Landed) -> None:
+    dead, alive = (
+        resource("Patient", "d1", deceasedBoolean=True, meta=EARLY),
+        resource("Patient", "d1", deceasedBoolean=False, meta=LATE),
+    )
+    for documents, deaths in (
+        ((dead, alive), 0),
+        ((alive,), 0),
+        ((dead,), 1),
+        ((alive, {**dead, "meta": {"lastUpdated": "2025"}}), 1),
+    ):
+        store = new_store()
+        report = landed(store, sent(*documents), steward="H")
+        seen = view(store, None)
+        kinds = [record.kind for record in seen.records(seen.joined([seen.resolve("Patient/d1.death@H")])).values()]
+        assert (kinds.count("Outcome"), report.totals.stubs) == (deaths, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("leukapheresis", "leukapheresis"),
+        ("apheresis of mononuclear cells", "leukapheresis"),
+        ("plasmapheresis", None),
+        ("infusion of hpc, apheresis", "infusion"),
+        ("transplantation of hpc, apheresis", "infusion"),
+        ("leukapheresis for infusion of car t cells", "leukapheresis"),
+        ("peripheral blood stem cell collection", "collection"),
+        ("collection of stem cells for transplantation", "collection"),
+        ("bone marrow transplant harvest", "collection"),
+        ("drainage of fluid collection", None),
+    ],
+)
+def test_what_takes_from_a_person_is_told_from_what_treats_it(words: str, kind: str | None) -> None:
+    assert kind_of(words) == kind
+
+
+@pytest.mark.parametrize(("outcome", "type_"), [({"text": "Fatal"}, "death"), ({"text": "not fatal"}, "toxicity")])
+def test_harm_is_a_death_only_where_it_was_fatal(told: Told, outcome: dict[str, Any], type_: str) -> None:
+    [claim] = claims_of(told(resource("AdverseEvent", outcome=outcome)))
+    assert claim.fields[".type"] == type_
+
+
+def test_times_of_every_choice_are_read(told: Told) -> None:
+    events = {"event": ["2024-05-01"]}
+    given, harm, brought = claims_of(
+        told(
+            [
+                resource("MedicationAdministration", occurenceTiming=events),
+                resource("AdverseEvent", occurrenceTiming=events),
+                resource("SupplyDelivery", status="completed", occurrenceTiming=events),
+            ]
+        )
+    )
+    assert (given.fields[".started_at"], harm.fields[".occurred_at"], brought.fields[".delivered_at"]) == ("2024-05-01",) * 3
+
+
+def test_what_led_to_an_observation_and_whom_a_report_is_about_is_told(told: Told) -> None:
+    seen, report = claims_of(
+        told(
+            [
+                resource("Observation", triggeredBy=[{"observation": {"reference": "Observation/0"}, "type": "reflex"}]),
+                resource("DiagnosticReport", status="modified", subject=DONOR),
+            ]
+        )
+    )
+    assert named(seen, "ABOUT") == ["local:Observation/0@H"]
+    assert (report.fields[".x:subject"], report.fields[".status"]) == ("local:Patient/d1@H", "in_progress")
+
+
+def test_a_device_of_human_origin_carries_its_donation_and_any_serial_number_its_key(told: Told) -> None:
+    donation = {"system": "https://www.isbt128.org/uri/DonationIdentificationNumber", "value": "A999924123456"}
+    udi = [{"deviceIdentifier": "00844588003288"}]
+    [claim] = claims_of(told(resource("Device", udiCarrier=udi, serialNumber="SN 1/2", biologicalSourceEvent=donation)))
+    assert "is din:A999924123456" in claim.fields
+    assert key_of(claim) == "https://id.gs1.org/01/00844588003288/21/SN%201%2F2"
+
+
+def test_the_home_of_a_patient_has_no_name(told: Told) -> None:
+    home = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "PTRES"}]}]
+    [claim] = claims_of(told(resource("Location", name="Peter's home", type=home)))
+    assert "Peter" not in json.dumps(claim.fields)
+
+
+def test_products_of_a_donation_with_a_wrong_check_character_are_several(told: Told) -> None:
+    donation = {"system": "https://www.isbt128.org/uri/DonationIdentificationNumber", "value": "A9998181234560"}
+    claims = claims_of(told([resource("BiologicallyDerivedProduct", id_, identifier=[donation]) for id_ in ("a", "b")]))
+    assert [path for claim in claims for path in claim.fields if path.startswith("SAME_AS")] == []
+    assert len({claim.record for claim in claims}) == 2
