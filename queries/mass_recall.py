@@ -150,14 +150,15 @@ class _Flow:
         moved = pl.when(pl.col("refused_at").is_not_null()).then(pl.lit("refused")).otherwise(pl.coalesce("disposition", arrived))
         said = ~pl.col("status").is_in(["planned", "aborted"]).fill_null(False)
         after = pl.col("type").replace_strict(AFTER, default=None, return_dtype=pl.String)
-        into = pl.col("type").is_in(sorted(INTO_PERSON)).fill_null(False) & ~is_handoff
+        done = ~(pl.col("status") == "planned").fill_null(False)
+        into = pl.col("type").is_in(sorted(INTO_PERSON)).fill_null(False) & ~is_handoff & done
         failed = (pl.col("status") == "failed").fill_null(False)
         used = pl.when(into).then(pl.lit("infused")).otherwise(pl.lit("used"))
         return told.select(
             "event",
             "first",
             "last",
-            holder=holder.otherwise(pl.coalesce("performed_by", "at")),
+            holder=holder.when(done).then(pl.coalesce("performed_by", "at")),
             state=pl.when(is_handoff).then(moved).when(said).then(pl.coalesce("disposition", after)),
             used_state=pl.when(is_handoff).then(moved).when(said).then(pl.coalesce("disposition", used)),
             made_state=pl.when(failed & ~is_handoff).then(pl.lit("failed")),

@@ -113,8 +113,12 @@ def _makings(view: View, found: Lineage) -> tuple[set[tuple[str, str]], dict[str
 
 
 def _custodian(record: Record, trail: list[Record], facts: _Facts) -> str | None:
-    """Who holds the object after the last event that tells: the taker once accepted, the carrier once picked up, ..."""
+    """Who holds the object after the last event that tells: the taker once accepted, the carrier once picked up, ...
+
+    A step that is only planned moved nothing yet."""
     for event in reversed(trail):
+        if event.kind != "Handoff" and event.value("status") == "planned":
+            continue
         patient = _infused_into(record, event, facts)
         holder = patient or (_holder(event) if event.kind == "Handoff" else event.get("PERFORMED_BY") or event.get("AT"))
         if isinstance(holder, str):

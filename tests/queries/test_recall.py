@@ -9,6 +9,7 @@ from graph.claims import Claim
 from graph.sqlite_store import SqliteStore
 from graph.store import Store
 from graph.view import view
+from queries.mass_recall import recall_all
 from queries.recall import Reached, recall
 from tests.networks import FEW, Network, at, ids_of, land, networks, performed, rid
 
@@ -67,6 +68,23 @@ def test_custody_is_with_the_giver_until_picked_up_and_with_the_taker_once_accep
     found = recall(view(store), [rid("object", "BAG")])
     assert found.custodian[rid("object", "BAG")] == rid("organization", custodian)
     assert found.status[rid("object", "BAG")] == status
+
+
+def test_an_infusion_that_is_only_planned_has_given_nothing_to_the_patient(store: Store) -> None:
+    net = Network()
+    net.material("DOSE", type="dose")
+    net.say("person", "P", "Person")
+    net.step("fill", 2, [], ["object/DOSE"])
+    net.step("infuse", 3, ["object/DOSE"], ["person/P"], type="infusion", status="planned")
+    net.act("test", 4, "DOSE", status="planned")
+    for step, party in (("fill", "CENTRE"), ("infuse", "HOSPITAL"), ("test", "LAB")):
+        net.relate("PERFORMED_BY", f"event/{step}", f"organization/{party}")
+    land(store, net.claims)
+    root = rid("object", "DOSE")
+    seen = view(store)
+    assert recall(seen, [root]).custodian[root] == rid("organization", "CENTRE")
+    told = {row["id"]: row["custodian"] for row in recall_all(seen, [root]).rows.to_dicts()}
+    assert told[root] == rid("organization", "CENTRE")
 
 
 def test_a_box_that_is_handed_over_takes_the_custody_of_its_content_with_it(store: Store) -> None:
