@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from graph.errors import InvalidIdentifier
 from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal
 from loaders.fhir_told import is_known
-from loaders.fhir_types import Coding, Concept, Ident, Part, Reference, Resource
+from loaders.fhir_types import CODE, CODED, Coding, Concept, Ident, Part, Reference, Resource
 
 HIDDEN = "***"
 """What stands for a value that is not kept."""
@@ -90,7 +90,8 @@ class Masking:
         if isinstance(value, str):
             leaves = _leaves(wanted)
             number = (float in leaves or int in leaves) and _NUMBER_LIKE.match(value)
-            return value if str in leaves or number else HIDDEN
+            hidden = CODED in leaves and not CODE.match(value)
+            return value if (str in leaves and not hidden) or number else HIDDEN
         return value if not models else HIDDEN
 
     def _ident(self, told: dict[str, Any], person: bool) -> dict[str, Any]:

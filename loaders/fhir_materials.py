@@ -8,14 +8,28 @@ import re
 from urllib.parse import quote
 
 from loaders import fhir_resources as r
-from loaders.fhir_names import is_donation
-from loaders.fhir_told import Told, code_of, codings, listed, quantity_fields, range_text, said, unit_of, value_fields, words_of
+from loaders.fhir_names import is_donation, is_personal
+from loaders.fhir_told import (
+    Told,
+    code_of,
+    codings,
+    listed,
+    quantity_fields,
+    range_text,
+    said,
+    short,
+    unit_of,
+    value_fields,
+    words_of,
+)
 from loaders.fhir_types import Concept, Ident, Period, Quantity, Reference
 from loaders.fhir_words import LEUKAPHERESIS, kind_of
 from loaders.items import Draft
 
 STARTED, ENDED = "started_at", "ended_at"
 _STEP_TIMES = (STARTED, ENDED)
+_DIVISION = 6
+"""Characters of the division of a product (ISBT 128: 2 or 6)."""
 _CELSIUS, _FAHRENHEIT, _KELVIN = "Cel", "[degF]", "K"
 _SCALES = {"celsius": _CELSIUS, "farenheit": _FAHRENHEIT, "fahrenheit": _FAHRENHEIT, "kelvin": _KELVIN}
 """Scales of R4, one of them spelled as there, in UCUM."""
@@ -58,9 +72,9 @@ def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -
     draft.value("x:product_code", codings(it.product_code))
     category = it.product_category
     draft.value("x:product_category", category if isinstance(category, str) else category.code if category else None)
-    draft.value("x:division", it.division)
-    if it.biological_source_event and not source:
-        draft.value("x:donation", it.biological_source_event.value)
+    draft.value("x:division", short(it.division, _DIVISION))
+    if (event := it.biological_source_event) and not source and not is_personal(event, "object"):
+        draft.value("x:donation", short(event.value))
     draft.value("status", it.product_status.code if it.product_status else it.status)
     draft.value("quantity", None if it.quantity is None else float(it.quantity))
     told.at(draft, "expires_at", it.expiration_date, "expirationDate")
@@ -180,6 +194,8 @@ def performed(told: Told, step: Draft, who: Reference | None, field: str) -> Non
     if kind in ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
         if kind.startswith("Practitioner"):
             step.value("operator", told.names.operator(kind, who.reference or ""))
+        return
+    if not who.reference and who.identifier and is_personal(who.identifier, "organization"):
         return
     told.link(step, "PERFORMED_BY", who, "" if who.reference else "organization", field, classes=("organization",))
 

@@ -67,8 +67,11 @@ _PERSONAL_TYPES = frozenset(
 )
 """Types of identifiers that name persons (HL7 table 0203)."""
 _PERSONAL_SYSTEMS = re.compile(
-    r"(?<![a-z])(mrn|ssn|mbi|medical-?record(-?number)?s?|nhs-?number|passport)(?![a-z])|113883\.4\.1\Z", re.IGNORECASE
+    r"(?i:(?<![a-z])(mrn|ssn|mbi|medical[- _]?record([- _]?number)?|nhs-?number|passport)s?(?![a-z]))|[a-z](MRN|SSN)s?(?![a-z])"
+    r"|(?i:social security)|113883\.4\.(1|3\.\d+)\Z"
 )
+"""Systems, and words for types of identifiers, of record numbers: the last those of social security and of driving licences."""
+_PERSONAL_VALUE = re.compile(r"(mrn|ssn):", re.IGNORECASE)
 _DONATION = re.compile(r"=?(?=.{0,4}[A-Z])[A-NP-Z1-9][A-Z0-9]{4}\d{8}(\d{2})?[0-9A-Z*]?\Z", re.ASCII)
 """A donation number of ISBT 128 under whatever system: the products of one donation share it."""
 _GROUPS = frozenset(("ACSN", "FGN", "LACSN", "PGN"))
@@ -290,10 +293,17 @@ def type_codes(concept: Concept | None) -> set[str]:
     return {coding.code or "" for coding in concept.coding if not coding.system or coding.system in _V2_0203} if concept else set()
 
 
+def _words(concept: Concept | None) -> list[str | None]:
+    return [concept.text, *(coding.display for coding in concept.coding)] if concept else []
+
+
 def is_personal(found: Ident, cls: str, *, pseudonym: bool = False) -> bool:
     """Whether an identifier is a number that a health system knows a person by: of persons any that is not said to be anonymous."""
     codes = type_codes(found.type)
-    if codes & _PERSONAL_TYPES or (found.system and _PERSONAL_SYSTEMS.search(found.system)):
+    words = (found.system, *_words(found.type))
+    if codes & _PERSONAL_TYPES or any(_PERSONAL_SYSTEMS.search(word) for word in words if word):
+        return True
+    if _PERSONAL_VALUE.match(found.value or ""):
         return True
     return cls == "person" and not pseudonym and _PSEUDONYM not in codes
 

@@ -62,7 +62,7 @@ def research_subject(told: Told, it: r.ResearchSubject) -> None:
     """A person, who is known in a study by a number that is a pseudonym, and under its consent."""
     draft = told.record("Person")
     told.link(draft, "SAME_AS", it.subject or it.individual, "person", "subject" if it.subject else "individual")
-    draft.value("x:study", it.study.reference if it.study else None)
+    draft.value("x:study", told.names.masked(it.study.reference or "", None) if it.study else None)
     draft.value("x:study_status", it.status)
     for at, consent in enumerate(listed(it.consent)):
         told.link(draft, "GOVERNED_BY", consent, "consent", f"consent/{at}")

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from loaders.fhir_types import (
+    Code,
     Coding,
     Concept,
     ConceptOrReference,
@@ -52,13 +53,13 @@ class Link(Part):
     """Another resource about the same patient."""
 
     other: Reference | None = None
-    type: Text | None = None
+    type: Code | None = None
 
 
 class Patient(Resource):
     """A donor or patient."""
 
-    gender: Text | None = None
+    gender: Code | None = None
     birth_date: Text | None = None
     deceased_boolean: bool | None = None
     deceased_date_time: Text | None = None
@@ -99,7 +100,7 @@ class Data(Part):
 class Provision(Part):
     """What a consent allows or denies."""
 
-    type: Text | None = None
+    type: Code | None = None
     period: Period | None = None
     purpose: list[Coding] = Field(default_factory=list)
     data: list[Data] = Field(default_factory=list)
@@ -116,7 +117,7 @@ class Consent(Resource):
     date_time: Text | None = None
     date: Text | None = None
     period: Period | None = None
-    decision: Text | None = None
+    decision: Code | None = None
     policy_rule: Concept | None = None
     provision: list[Provision] | Provision | None = None
 
@@ -128,7 +129,7 @@ class ServiceRequest(Occurring):
     """An order: `code` is a concept in R4; R5 has codes and reasons as concept or reference."""
 
     based_on: list[Reference] = Field(default_factory=list)
-    intent: Text | None = None
+    intent: Code | None = None
     do_not_perform: bool | None = None
     code: Concept | ConceptOrReference | None = None
     subject: Reference | None = None
@@ -193,7 +194,7 @@ class Storage(Part):
     """How a product is stored (R4)."""
 
     temperature: Number | None = None
-    scale: Text | None = None
+    scale: Code | None = None
     duration: Period | None = None
 
 
@@ -206,7 +207,7 @@ class Property(Valued):
 class BiologicallyDerivedProduct(Resource):
     """A product of human origin: R4 tells how it was processed and stored, R5 its properties, facility and expiry."""
 
-    product_category: Coding | Text | None = None
+    product_category: Coding | Code | None = None
     product_code: Concept | None = None
     parent: list[Reference] = Field(default_factory=list)
     request: list[Reference] = Field(default_factory=list)
@@ -288,7 +289,7 @@ class Task(Resource):
 
     based_on: list[Reference] = Field(default_factory=list)
     status_reason: Concept | ConceptOrReference | None = None
-    priority: Text | None = None
+    priority: Code | None = None
     code: Concept | None = None
     focus: Reference | None = None
     for_: Reference | None = Field(None, alias="for")
@@ -308,7 +309,7 @@ class Transport(Resource):
 
     based_on: list[Reference] = Field(default_factory=list)
     status_reason: Concept | None = None
-    priority: Text | None = None
+    priority: Code | None = None
     code: Concept | None = None
     focus: Reference | None = None
     completion_time: Text | None = None
@@ -399,7 +400,7 @@ class Agent(Part):
 class Source(Part):
     """What was used."""
 
-    role: Text | None = None
+    role: Code | None = None
     what: Reference | None = None
 
 
@@ -482,7 +483,7 @@ class Suspect(Part):
 class AdverseEvent(Resource):
     """Harm: one `identifier`, `event` and `date` in R4; `code` and `occurrence[x]` in R5."""
 
-    actuality: Text | None = None
+    actuality: Code | None = None
     category: list[Concept] = Field(default_factory=list)
     event: Concept | None = None
     code: Concept | None = None

@@ -43,10 +43,13 @@ _KNOWN = (
 _PREFERRED = {"http://loinc.org": 0, "http://snomed.info/sct": 1}
 _UCUM = ("http://unitsofmeasure.org", "https://ucum.org/")
 _COMPARATORS = ("<", "<=", ">=", ">")
+_WHOLE = 2**53
+"""Below it every whole number is exact."""
 _SHORT = 100
 """Characters of a text that is a value or a name of something; a longer one is a narrative."""
 _DATE_LIKE = re.compile(r"\d{4}(-\d\d?(-\d\d?([T ][\d:.+-]{1,20}Z?)?)?)?\Z", re.ASCII)
 """A text that was meant for a date, and is no telephone or social security number."""
+_TIME = re.compile(r"(\d{4}(-\d\d){0,2}(?=T|\Z))?T?(\d\d:\d\d(:\d\d(\.\d{1,12})?)?(Z|[+-]\d\d:\d\d)?)?\Z", re.ASCII)
 _LEAP = re.compile(r"(T\d\d:\d\d):60(?!\d)", re.ASCII)
 """A leap second (R5, 2.1.28.0.1, dateTime), which is within its minute here."""
 
@@ -313,14 +316,19 @@ def value_fields(told: Valued) -> Mapping[str, Any]:
     if (ratio := told.value_ratio) is not None:
         return {"value_text": "/".join(_quantity_text(each) for each in (ratio.numerator, ratio.denominator))}
     if (period := told.value_period) is not None:
-        return {"value_text": f"{short(period.start) or ''}/{short(period.end) or ''}"}
-    return {"value_text": short(told.value_string) or short(told.value_time) or short(told.value_date_time)}
+        return {"value_text": f"{_time(period.start) or ''}/{_time(period.end) or ''}"}
+    return {"value_text": short(told.value_string) or _time(told.value_time) or _time(told.value_date_time)}
+
+
+def _time(text: str | None) -> str | None:
+    """A date, a time or both; None for any other text."""
+    return text if text and _TIME.match(text) else None
 
 
 def quantity_fields(quantity: Quantity) -> Mapping[str, Any]:
     """The fields of an Observation that a quantity tells."""
     if quantity.comparator and quantity.comparator not in _COMPARATORS:
-        return {"value_text": f"{quantity.comparator} {_number(quantity.value)}", "unit": unit_of(quantity)}
+        return {"value_text": _limited(quantity), "unit": unit_of(quantity)}
     return {"value": quantity.value, "comparator": quantity.comparator, "unit": unit_of(quantity)}
 
 
@@ -333,8 +341,14 @@ def range_text(between: Range) -> str:
 
 
 def _quantity_text(quantity: Quantity | None) -> str:
-    return " ".join(filter(None, (_number(quantity.value), unit_of(quantity)))) if quantity else ""
+    return " ".join(filter(None, (_limited(quantity), unit_of(quantity)))) if quantity else ""
+
+
+def _limited(quantity: Quantity) -> str:
+    """The number with the comparator before it; `ad`: what makes up a total (R5 value set quantity-comparator)."""
+    comparator = quantity.comparator or ""
+    return f"{comparator if comparator in _COMPARATORS else 'ad ' if comparator == 'ad' else ''}{_number(quantity.value)}"
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else str(int(value)) if value.is_integer() else repr(value)
+    return "" if value is None else str(int(value)) if value.is_integer() and abs(value) < _WHOLE else repr(value)

@@ -5,13 +5,25 @@ Members have their FHIR names (`valueQuantity`) in files and in what is wrong wi
 differ both are read.
 """
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 """Text of any length, as FHIR allows; how much of it may be stored is for `fhir_told` to say."""
+CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z", re.ASCII)
+"""A code of FHIR's own value sets, such as `entered-in-error`."""
+
+
+def _coded(text: str) -> str | None:
+    return text if CODE.match(text) else None
+
+
+CODED = AfterValidator(_coded)
+Code = Annotated[str, StringConstraints(strip_whitespace=True), CODED]
+"""A code of FHIR's own value sets; any other text, which may be anything, is read as none."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -125,6 +137,6 @@ class Resource(Part):
 
     id: Text | None = None
     meta: Meta | None = None
-    status: Text | None = None
+    status: Code | None = None
     identifier: Annotated[list[Ident] | Ident, Field(union_mode="left_to_right")] = Field(default_factory=list)
     """One in R4, where AdverseEvent is told."""

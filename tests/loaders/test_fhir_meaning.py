@@ -234,3 +234,18 @@ def test_products_of_a_donation_with_a_wrong_check_character_are_several(told: T
     claims = claims_of(told([resource("BiologicallyDerivedProduct", id_, identifier=[donation]) for id_ in ("a", "b")]))
     assert [path for claim in claims for path in claim.fields if path.startswith("SAME_AS")] == []
     assert len({claim.record for claim in claims}) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "told_as"),
+    [
+        ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 8, "comparator": ">"}}}, "1/>8"),
+        ({"valueQuantity": {"value": 3, "comparator": "ad"}}, "ad 3"),
+        ({"valueRange": {"low": {"value": 1e300}}}, ">=1e+300"),
+        ({"valueTime": "10:30:00"}, "10:30:00"),
+        ({"valuePeriod": {"start": "2024-05"}}, "2024-05/"),
+    ],
+)
+def test_a_value_in_words_is_the_value(told: Told, value: dict[str, Any], told_as: str) -> None:
+    [claim] = claims_of(told(resource("Observation", **value)))
+    assert claim.fields[".value_text"] == told_as

@@ -223,6 +223,35 @@ def test_no_message_repeats_what_may_be_a_number_of_a_person(tmp_path: Path) -> 
         assert secrets_in(repr(item.problems).encode()) == []
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"identifier": [{"type": {"text": "MRN"}, "system": "http://h.example/x", "value": SECRETS[6]}]},
+        {"identifier": [{"system": "http://h.example/patientMRN", "value": SECRETS[6]}]},
+        {"identifier": [{"system": "http://h.example/MRNs", "value": SECRETS[6]}]},
+        {"identifier": [{"system": "urn:ietf:rfc:3986", "value": f"ssn:{SECRETS[7]}"}]},
+        {"biologicalSourceEvent": NUMBERS[0]},
+        {"study": {"reference": f"ResearchStudy?title={SECRETS[0]}"}},
+        dict.fromkeys(
+            ("status", "intent", "priority", "gender", "productCategory", "decision", "actuality", "division"), SECRETS[0]
+        ),
+        {"valueTime": SECRETS[0]},
+        {"valueDateTime": SECRETS[0]},
+        {"valuePeriod": {"start": SECRETS[4]}},
+        {"valueQuantity": {"value": 1, "comparator": SECRETS[0]}},
+        {"storage": [{"temperature": 1, "scale": SECRETS[0]}]},
+        {"performer": [{"actor": {"identifier": NUMBERS[0]}}]},
+        {"collection": {"collector": {"identifier": NUMBERS[0]}}},
+    ],
+)
+@pytest.mark.parametrize("type_", sorted(READ))
+def test_no_number_or_name_is_kept_for_standing_where_it_should_not(tmp_path: Path, type_: str, members: dict[str, Any]) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({"resourceType": type_, "id": "1", **members}))
+    [item] = read_one(Source(path, "fhir"), Context("H"))
+    assert secrets_in(repr(item).encode()) == []
+
+
 def test_what_is_mended_in_the_quarantine_is_the_same_person(
     tmp_path: Path, new_store: Callable[[], SqliteStore], landed: Callable[..., Any]
 ) -> None:
