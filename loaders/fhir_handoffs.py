@@ -15,7 +15,7 @@ _UNFULFILLED = "unfulfilled"
 def transport(told: Told, it: r.Transport) -> None:
     """A transport: from where the thing is (unless it has come) to where it is asked for, by its owner."""
     draft = told.record("Handoff")
-    draft.value("type", said(it.code) or "shipment")
+    draft.value("type", said(it.code))
     told.codes(draft, "code", it.code)
     draft.value("x:status", it.status)
     draft.value("priority", PRIORITY.get(it.priority or ""))
@@ -50,9 +50,10 @@ def _party(told: Told, draft: Draft, relation: str, who: Reference | None, field
 
 
 def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
-    """A delivery: a period runs from release to delivery; one moment is that of delivery, once it is completed."""
+    """A delivery: a period runs from release to delivery; one moment is that of delivery, once it is completed.
+
+    Whoever received what is delivered accepted it. What kind of thing is supplied (`type`) is no kind of handoff."""
     draft = told.record("Handoff")
-    draft.value("type", said(it.type) or "delivery")
     told.codes(draft, "code", it.type)
     draft.value("x:status", it.status)
     moment = "delivered_at" if it.status in (None, "completed") else "agreed_delivery_at"
@@ -60,6 +61,8 @@ def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
     told.during(draft, ("released_at", moment), "occurrence", None, it.occurrence_period)
     if it.occurrence_timing:
         told.at(draft, moment, next(filter(None, it.occurrence_timing.event), None), "occurrenceTiming/event")
+    if it.receiver and it.status == "completed":
+        draft.value("accepted_at", draft.fields.get(".delivered_at"))
     _party(told, draft, "FROM", it.supplier, "supplier")
     told.link(draft, "TO", it.destination, "organization", "destination")
     ordered(told, draft, it.based_on)

@@ -48,10 +48,9 @@ def specimen(told: Told, it: r.Specimen) -> None:
         draft.value("quantity", it.collection.quantity.value)
         draft.value("unit", unit_of(it.collection.quantity))
     _ordered(told, draft, it.request)
-    made = _parents(told, draft, it.parent)
+    made = _made(told, draft, it.parent, it.processing)
     if it.collection or (it.subject and not made):
         _collected(told, draft, it.collection or r.Collected(), it.subject, None)
-    _processed(told, draft, it.processing)
     if it.received_time:
         receipt = told.part("Handoff", "receipt")
         receipt.value("type", "receiving")
@@ -81,12 +80,11 @@ def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -
     if it.storage_temp_requirements:
         draft.value("x:storage_temperature", range_text(it.storage_temp_requirements))
     _ordered(told, draft, it.request)
-    _parents(told, draft, it.parent)
+    _made(told, draft, it.parent, it.processing)
     if it.collection:
         _collected(told, draft, it.collection, it.collection.source, it.product_code)
     facilities = [told.named(each, "organization", f"processingFacility/{at}") for at, each in enumerate(it.processing_facility)]
     draft.value("x:processing_facilities", [found.text for found in facilities if found] or None)
-    _processed(told, draft, it.processing)
     if it.manipulation:
         step = _acted(told, draft, "manipulation", "manipulation")
         told.during(step, _STEP_TIMES, "manipulation/time", it.manipulation.time_date_time, it.manipulation.time_period)
@@ -160,17 +158,29 @@ def _ordered(told: Told, draft: Draft, requests: list[Reference]) -> None:
             return
 
 
-def _parents(told: Told, draft: Draft, parents: list[Reference]) -> bool:
-    """The step that made a material from others; whether there is one."""
+def _made(told: Told, draft: Draft, parents: list[Reference], processing: list[r.Processing]) -> bool:
+    """The step that made a material from others, if there is one, and how it was processed; whether there is one.
+
+    Where one processing is told of what was made of others it is that which made it."""
+    making = _parents(told, draft, parents)
+    for at, each in enumerate(processing):
+        if making and len(processing) == 1:
+            _how(told, making, each, at)
+        else:
+            _how(told, _acted(told, draft, f"processing.{at}", "processing"), each, at)
+    return making is not None
+
+
+def _parents(told: Told, draft: Draft, parents: list[Reference]) -> Draft | None:
     named = [found for at, each in enumerate(parents) if (found := told.named(each, "object", f"parent/{at}"))]
     if not named:
-        return False
+        return None
     step = told.part("Step", "derivation")
     step.value("type", "processing")
     for parent in named:
         step.relate("INPUT_TO", parent.record, parent.text, incoming=True)
     step.relate("OUTPUT", draft.record, draft.names[draft.record])
-    return True
+    return step
 
 
 def _collected(told: Told, draft: Draft, collection: r.Collected, source: Reference | None, product: Concept | None) -> None:
@@ -200,14 +210,14 @@ def performed(told: Told, step: Draft, who: Reference | None, field: str) -> Non
     told.link(step, "PERFORMED_BY", who, "" if who.reference else "organization", field, classes=("organization",))
 
 
-def _processed(told: Told, draft: Draft, steps: list[r.Processing]) -> None:
-    for at, each in enumerate(steps):
-        how = each.method or each.procedure
-        step = _acted(told, draft, f"processing.{at}", said(how) or "processing")
-        step.value("x:procedure", codings(how))
-        told.during(step, _STEP_TIMES, f"processing/{at}/time", each.time_date_time, each.time_period)
-        for index, additive in enumerate(listed(each.additive)):
-            told.link(step, "INPUT_TO", additive, "object", f"processing/{at}/additive/{index}", incoming=True)
+def _how(told: Told, step: Draft, told_of: r.Processing, at: int) -> None:
+    """What a step of processing did, when, and with what."""
+    how = told_of.method or told_of.procedure
+    step.value("type", said(how))
+    step.value("x:procedure", codings(how))
+    told.during(step, _STEP_TIMES, f"processing/{at}/time", told_of.time_date_time, told_of.time_period)
+    for index, additive in enumerate(listed(told_of.additive)):
+        told.link(step, "INPUT_TO", additive, "object", f"processing/{at}/additive/{index}", incoming=True)
 
 
 def _stored(told: Told, draft: Draft, storage: r.Storage, at: int) -> None:

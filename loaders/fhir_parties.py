@@ -127,7 +127,7 @@ def _purposes(provisions: list[tuple[bool, r.Provision]], wholes: list[Concept],
         return [], [*dict.fromkeys((*permits, *denials, *all_said))]
     if denials:
         return [word for word in permits if word not in denials], denials
-    return [*dict.fromkeys((*permits, *all_said))], []
+    return permits or all_said, []
 
 
 def _said(codings: Iterable[list[Coding]]) -> list[str]:

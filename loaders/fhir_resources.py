@@ -335,6 +335,7 @@ class SupplyDelivery(Occurring):
     type: Concept | None = None
     supplied_item: list[Supplied] | Supplied | None = None
     supplier: Reference | None = None
+    receiver: list[Reference] = Field(default_factory=list)
     destination: Reference | None = None
 
 

@@ -119,7 +119,8 @@ def test_a_specimen_tells_of_its_collection_processing_receipt_and_container(tol
     ]
     assert key_of(claims[0]) == "local:77@http://lab.example/specimens"
     assert named(claims[0], "SAME_AS") == ["local:Specimen/s1@H"]
-    assert claims[1].fields[".operator"] == "Practitioner/n1"
+    [collection] = [claim for claim in claims if claim.fields.get(".type") == "collection"]
+    assert collection.fields[".operator"] == "Practitioner/n1"
 
 
 def test_a_lineage_leads_from_an_aliquot_over_its_specimen_to_the_donor(store: SqliteStore, sent: Sent, landed: Landed) -> None:
@@ -460,3 +461,23 @@ def test_every_value_has_a_field_of_the_model_or_is_marked_as_an_extension(refer
             names = {path[1:] for path in claim.fields if path.startswith(".") and not path.startswith(".x:")}
             assert names <= set(model.model_fields), path
             model.model_validate({name: claim.fields[f".{name}"] for name in names}, context={"zone": None})
+
+
+def test_what_was_received_was_accepted_and_what_is_supplied_is_no_kind_of_handoff(told: Told) -> None:
+    told_of = {"status": "completed", "occurrenceDateTime": "2024-05-02T10:00:00Z", "type": {"text": "cells"}}
+    left = claims_of(told(resource("SupplyDelivery", **told_of)))[0].fields
+    received = claims_of(told(resource("SupplyDelivery", **told_of, receiver=[{"display": "Nurse Smith"}])))[0].fields
+    assert (left[".delivered_at"], left.get(".accepted_at"), left.get(".type")) == ("2024-05-02T10:00:00Z", None, None)
+    assert received[".accepted_at"] == "2024-05-02T10:00:00Z"
+    under_way = claims_of(told(resource("SupplyDelivery", **{**told_of, "status": "in-progress"}, receiver=[DONOR])))[0].fields
+    assert ".accepted_at" not in under_way
+
+
+def test_the_one_processing_of_what_was_made_of_others_is_what_made_it(told: Told) -> None:
+    thawed = {"procedure": {"text": "thaw"}, "timeDateTime": "2024-05-02"}
+    parent = [{"reference": "BiologicallyDerivedProduct/p"}]
+    product, step = claims_of(told(resource("BiologicallyDerivedProduct", parent=parent, processing=[thawed])))
+    assert (step.fields[".type"], step.fields[".started_at"]) == ("thaw", "2024-05-02")
+    assert (named(step, "INPUT_TO"), named(step, "OUTPUT")) == (["local:BiologicallyDerivedProduct/p@H"], [key_of(product)])
+    several = claims_of(told(resource("BiologicallyDerivedProduct", parent=parent, processing=[thawed, thawed])))
+    assert kinds_of(several) == [("Material", None), ("Step", "processing"), ("Step", "thaw"), ("Step", "thaw")]
