@@ -236,7 +236,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("person.csv.gz", gzip.compress(PEOPLE.encode())),
+        ("person.csv.gz", gzip.compress(PEOPLE.encode(), mtime=0)),
         ("person.csv.zst", zstandard.compress(PEOPLE.encode())),
         ("person.csv", PEOPLE.encode("utf-16")),
     ],
