@@ -224,6 +224,7 @@ class _Reader:
     def _item(self, found: _Found) -> Item | Refused:
         problems: list[Problem] = []
         told: list[Told] = []
+        places: list[str] = []
         notes: set[str] = set()
         if self._is_number(found):
             reason = "its id is one of the numbers that the person is known by (21 CFR 1271.290)"
@@ -241,15 +242,16 @@ class _Reader:
                 problems.append(Problem(place, "", error.code, str(error.fields.get("reason", "it cannot be read")), "mend it"))
             else:
                 told.append(each)
+                places.append(place)
         claims = [claim for each in told for claim in each.claims()]
-        for each in told:
-            problems += each.problems
+        for each, place in zip(told, places, strict=True):
+            problems += [replace(problem, field="/".join(filter(None, (place, problem.field)))) for problem in each.problems]
             notes |= each.notes
         if problems:
             server = server_of(found.full_url, found.type, found.raw.get("id"))
             kept = self._masking.masked(found.raw, server, self._entries)
             url = self._names.masked(found.full_url, None) if found.full_url else None
-            return Refused(found.at, tuple(problems[:_MOST_TOLD]), FhirEntry(kept, url, self._line))
+            return Refused(found.at, tuple(dict.fromkeys(problems))[:_MOST_TOLD], FhirEntry(kept, url, self._line))
         if not claims:
             notes.add(f"{found.type} left out: it names nobody and nothing")
         return Item(found.at, claims, tuple(sorted(notes)))

@@ -123,7 +123,7 @@ class Masking:
     def _reference(self, told: dict[str, Any]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
         if isinstance(text := told.get("reference"), str):
-            text = self._entries.urns.get(text, text)
+            text = text if self._server else self._entries.urns.get(text, text)
             kept["reference"] = self._url(text)
             if text in self._entries.kinds:
                 kept["type"] = self._entries.kinds[text]

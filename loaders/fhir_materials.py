@@ -223,8 +223,7 @@ def _how(told: Told, step: Draft, told_of: r.Processing, at: int) -> None:
 def _stored(told: Told, draft: Draft, storage: r.Storage, at: int) -> None:
     """A storage of R4: a step over its time, and the temperature as an observation of it."""
     step = _acted(told, draft, f"storage.{at}", "storing")
-    period: Period | None = storage.duration
-    told.during(step, _STEP_TIMES, f"storage/{at}/duration", None, period)
+    _lasted(told, step, storage.duration, at)
     if storage.temperature is not None:
         part = told.part("Observation", f"storage.{at}.temperature")
         part.relate("ABOUT", draft.record, draft.names[draft.record])
@@ -232,7 +231,13 @@ def _stored(told: Told, draft: Draft, storage: r.Storage, at: int) -> None:
         for name, value in quantity_fields(_temperature(storage)).items():
             part.value(name, value)
         part.value("code", "temperature")
-        told.during(part, ("started_at", "ended_at"), f"storage/{at}/duration", None, period)
+        _lasted(told, part, storage.duration, at)
+
+
+def _lasted(told: Told, draft: Draft, duration: Period | None, at: int) -> None:
+    if duration:
+        told.at(draft, STARTED, duration.start, f"storage/{at}/duration/start")
+        told.at(draft, ENDED, duration.end, f"storage/{at}/duration/end")
 
 
 def _temperature(storage: r.Storage) -> Quantity:

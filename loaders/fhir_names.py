@@ -149,7 +149,9 @@ class Names:
         """The record that a reference names, of the class `default` (if any) where its type is not told.
 
         None where it names none of ours. Raises `InvalidIdentifier`."""
-        text = within.entries.urns.get(told.reference or "", told.reference or "")
+        text = told.reference or ""
+        if within.server is None:
+            text = within.entries.urns.get(text, text)
         kind = within.kind(told)
         cls = CLASS_OF.get(kind) if kind is not None else default
         if not cls:
@@ -207,6 +209,10 @@ class Names:
         return f"hmac-{told.hexdigest()[:32]}"
 
 
+_SEVERAL = ""
+"""What a relative reference leads to that may lead to several."""
+
+
 class Entries(NamedTuple):
     """What a bundle says of its entries: their types by their URLs, and the URNs that relative references in it lead to.
 
@@ -222,7 +228,8 @@ class Entries(NamedTuple):
         if isinstance(url, str) and isinstance(kind, str) and not _PLACE.match(url):
             self.kinds[url] = kind
             if isinstance(id_, str) and alone(url, id_):
-                self.urns[f"{kind}/{id_}"] = url
+                place = f"{kind}/{id_}"
+                self.urns[place] = url if self.urns.get(place, url) == url else _SEVERAL
 
 
 def alone(url: str | None, id_: str) -> bool:

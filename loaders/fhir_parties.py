@@ -79,7 +79,9 @@ def group(told: Told, it: r.Group) -> None:
         draft.value("code", _MEMBER_OF)
         draft.value("value_text", told.within.base)
         told.codes(draft, "group", it.code)
-        told.during(draft, ("started_at", "ended_at"), f"member/{at}/", None, member.period)
+        if member.period:
+            told.at(draft, "started_at", member.period.start, f"member/{at}/period/start")
+            told.at(draft, "ended_at", member.period.end, f"member/{at}/period/end")
         draft.value("x:inactive", member.inactive)
 
 

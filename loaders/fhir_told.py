@@ -114,8 +114,7 @@ class Told:
 
     def claims(self) -> list[Claim]:
         """The claims, dated as the resource was last changed; undated where it does not say."""
-        meta = self._meta
-        stamp = self.moment(meta.last_updated, "meta/lastUpdated") if meta and meta.last_updated else None
+        stamp = self.moment(self._meta.last_updated, "meta/lastUpdated") if self._meta else None
         recorded = times.span(stamp)[1] if stamp else None
         return [draft.claim(Evidence(self._at), recorded) for draft in self._drafts]
 

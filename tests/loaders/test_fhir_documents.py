@@ -167,6 +167,15 @@ def test_the_id_of_a_resource_that_is_known_by_a_urn_means_nothing_elsewhere(tol
     assert named(person, "SAME_AS") == [f"local:Patient/{own}@H"]
 
 
+def test_a_relative_reference_is_of_its_server_whatever_has_a_urn_and_of_nobody_where_two_have_one(told: Told) -> None:
+    urls = ("https://fhir.example/Observation/o", URNS[0])
+    seen = resource("Observation", "o", subject={"reference": "Patient/1"})
+    note, _ = claims_of(told(bundle(seen, resource("Patient", "1"), urls=urls)))
+    assert named(note, "ABOUT") == ["https://fhir.example/Patient/1"]
+    note, *_ = claims_of(told(bundle(seen, resource("Patient", "1"), resource("Patient", "1"), urls=(URNS[2], *URNS[:2]))))
+    assert named(note, "ABOUT") == []
+
+
 def test_a_url_names_a_resource_without_an_id(told: Told) -> None:
     urls = ("https://fhir.example/Patient/d1", "https://lab.example/specimens/7")
     sample = resource("Specimen", None, subject={"reference": urls[0]})
@@ -255,6 +264,15 @@ def test_everything_twice_changes_nothing_and_order_decides_nothing(new_store: N
             ("", "contained/0/receivedTime", "INVALID_VALUE"),
         ),
         (bundle(resource("Patient"), resource("Patient", gender={})), ("/entry/1/resource", "gender", "INVALID_VALUE")),
+        (
+            resource("Observation", contained=[resource("Specimen", "s", receivedTime="soon")]),
+            ("", "contained/0/receivedTime", "INVALID_INSTANT"),
+        ),
+        (resource("Group", member=[{"entity": DONOR, "period": {"end": "soon"}}]), ("", "member/0/period/end", "INVALID_INSTANT")),
+        (
+            resource("BiologicallyDerivedProduct", storage=[{"duration": {"start": "soon"}}]),
+            ("", "storage/0/duration/start", "INVALID_INSTANT"),
+        ),
         (bundle({"no": "type"}), ("/entry/0/resource", "resourceType", "MISSING")),
         ({"resourceType": "Bundle", "entry": {}}, ("", "entry", "INVALID_VALUE")),
         ({"resourceType": "Bundle", "entry": [3]}, ("/entry/0", "", "INVALID_VALUE")),
