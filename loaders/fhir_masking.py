@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from graph.errors import InvalidIdentifier
 from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal
-from loaders.fhir_told import is_known
+from loaders.fhir_told import NAME, SHORT, is_known, short
 from loaders.fhir_types import CODE, CODED, Coding, Concept, Ident, Part, Reference, Resource
 
 HIDDEN = "***"
@@ -21,7 +21,8 @@ _DATE = re.compile(r"(\d{4})(-\d\d(-\d\d)?)?\Z", re.ASCII)
 _NUMBER_LIKE = re.compile(r"[-+]?\d{1,9}([.,]\d{1,9})?\Z", re.ASCII)
 _DEEPEST = 30
 _WORDS = ("text", "display", "name", "value_string", "manufacturer", "unit", "code")
-"""Members that may have several words."""
+"""Members that may have several words; those of a narrative are not read."""
+_MOST = {"name": NAME}
 
 
 class Masking:
@@ -68,6 +69,8 @@ class Masking:
         for name, info in model.model_fields.items():
             alias = info.alias or name
             if alias in told and not _unread(told, model, alias):
+                if name in _WORDS and isinstance(told[alias], str) and short(told[alias], _MOST.get(name, SHORT)) is None:
+                    continue
                 value = self._value(told[alias], info.annotation, person, depth + 1)
                 kept[alias] = HIDDEN if _speaks(value) and name not in _WORDS else value
         return kept

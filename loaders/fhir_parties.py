@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from loaders import fhir_resources as r
-from loaders.fhir_told import Told, codings, listed, plain, said, short
+from loaders.fhir_told import NAME, Told, codings, listed, plain, said, short
 from loaders.fhir_types import Coding, Concept
 from loaders.fhir_words import GENDERS, ORDER_STATUS
 
@@ -16,15 +16,13 @@ _NOT_YET = ("draft", "proposed", "rejected", "not-done")
 _NONE = "none"
 _GOVERNED = ("object", "event", "person", "observation")
 _MEMBER_OF = "member-of"
-_NAME = 1000
-"""Characters of the name of an organisation or place."""
 _SAME = ("replaced-by", "replaces")
 
 
 def organization(told: Told, it: r.Organization) -> None:
     """An organisation."""
     draft = told.record("Organization")
-    draft.value("name", short(it.name, _NAME))
+    draft.value("name", short(it.name, NAME))
     if any(coding.code == _DEPARTMENT for concept in it.type for coding in concept.coding):
         draft.value("type", "department")
     told.coded_all(draft, "type", it.type)
@@ -36,7 +34,7 @@ def location(told: Told, it: r.Location) -> None:
     draft = told.record("Organization")
     draft.value("type", "site")
     if not any(coding.code == _HOME for concept in it.type for coding in concept.coding):
-        draft.value("name", short(it.name, _NAME))
+        draft.value("name", short(it.name, NAME))
     if told.link(draft, "PART_OF", it.part_of, "organization", "partOf") is None:
         told.link(draft, "PART_OF", it.managing_organization, "organization", "managingOrganization")
 

@@ -45,8 +45,10 @@ _UCUM = ("http://unitsofmeasure.org", "https://ucum.org/")
 _COMPARATORS = ("<", "<=", ">=", ">")
 _WHOLE = 2**53
 """Below it every whole number is exact."""
-_SHORT = 100
+SHORT = 100
 """Characters of a text that is a value or a name of something; a longer one is a narrative."""
+NAME = 1_000
+"""Characters of the name of an organisation or place."""
 _DATE_LIKE = re.compile(r"\d{4}(-\d\d?(-\d\d?([T ][\d:.+-]{1,20}Z?)?)?)?\Z", re.ASCII)
 """A text that was meant for a date, and is no telephone or social security number."""
 _TIME = re.compile(r"(\d{4}(-\d\d){0,2}(?=T|\Z))?T?(\d\d:\d\d(:\d\d(\.\d{1,12})?)?(Z|[+-]\d\d:\d\d)?)?\Z", re.ASCII)
@@ -243,7 +245,7 @@ def reference_of(told: Reference | ConceptOrReference | None) -> Reference | Non
     return told.reference if isinstance(told, ConceptOrReference) else told
 
 
-def short(text: str | None, most: int = _SHORT) -> str | None:
+def short(text: str | None, most: int = SHORT) -> str | None:
     """A text, if it is no narrative, which may name a person."""
     return text if text and len(text) <= most and "\n" not in text else None
 

@@ -252,6 +252,22 @@ def test_no_number_or_name_is_kept_for_standing_where_it_should_not(tmp_path: Pa
     assert secrets_in(repr(item).encode()) == []
 
 
+def test_a_narrative_in_place_of_a_value_or_a_code_is_not_kept_in_the_quarantine(tmp_path: Path) -> None:
+    tale = f"{' '.join(SECRETS)}, and so on"
+    coded = {"coding": [{"system": "http://loinc.org", "code": tale, "display": tale}]}
+    path = tmp_path / "one.json"
+    for members in (
+        {"valueString": tale},
+        {"code": {"text": tale}},
+        {"code": coded},
+        {"valueQuantity": {"value": 1, "unit": tale}},
+    ):
+        path.write_text(json.dumps({"resourceType": "Observation", "id": "1", "effectiveDateTime": "soon", **members}))
+        [item] = read_one(Source(path, "fhir"), Context("H"))
+        assert isinstance(item, Refused)
+        assert secrets_in(repr(item).encode()) == []
+
+
 def test_what_is_mended_in_the_quarantine_is_the_same_person(
     tmp_path: Path, new_store: Callable[[], SqliteStore], landed: Callable[..., Any]
 ) -> None:
