@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from graph.errors import InvalidIdentifier
 from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal
 from loaders.fhir_told import NAME, SHORT, is_known, short
-from loaders.fhir_types import CODE, CODED, Coding, Concept, Ident, Part, Reference, Resource
+from loaders.fhir_types import CODE, CODED, DATED, Coding, Concept, Ident, Part, Reference, Resource
 
 HIDDEN = "***"
 """What stands for a value that is not kept."""
 _DATE = re.compile(r"(\d{4})(-\d\d(-\d\d)?)?\Z", re.ASCII)
 _NUMBER_LIKE = re.compile(r"[-+]?\d{1,9}([.,]\d{1,9})?\Z", re.ASCII)
+_DATE_LIKE = re.compile(r"(\d{4}(-\d\d?){0,2}(?=[T ]|\Z)|(?=[T\d]\d:))[T ]?[\d:.+-]{0,30}Z?\Z", re.ASCII)
+"""What was meant for a date or time, and is no telephone or social security number."""
 _DEEPEST = 30
 _WORDS = ("text", "display", "name", "value_string", "manufacturer", "unit", "code")
 """Members that may have several words; those of a narrative are not read."""
@@ -93,7 +95,7 @@ class Masking:
         if isinstance(value, str):
             leaves = _leaves(wanted)
             number = (float in leaves or int in leaves) and _NUMBER_LIKE.match(value)
-            hidden = CODED in leaves and not CODE.match(value)
+            hidden = (CODED in leaves and not CODE.match(value)) or (DATED in leaves and not _DATE_LIKE.match(value))
             return value if (str in leaves and not hidden) or number else HIDDEN
         return value if not models else HIDDEN
 

@@ -18,13 +18,14 @@ from loaders.fhir_types import (
     Text,
     Timing,
     Valued,
+    When,
 )
 
 
 class Occurring(Resource):
     """`occurrence[x]`, `performed[x]` and `effective[x]`: when something happened."""
 
-    occurrence_date_time: Text | None = None
+    occurrence_date_time: When | None = None
     occurrence_period: Period | None = None
     occurrence_timing: Timing | None = None
 
@@ -60,9 +61,9 @@ class Patient(Resource):
     """A donor or patient."""
 
     gender: Code | None = None
-    birth_date: Text | None = None
+    birth_date: When | None = None
     deceased_boolean: bool | None = None
-    deceased_date_time: Text | None = None
+    deceased_date_time: When | None = None
     link: list[Link] = Field(default_factory=list)
 
 
@@ -114,8 +115,8 @@ class Consent(Resource):
     category: list[Concept] = Field(default_factory=list)
     patient: Reference | None = None
     subject: Reference | None = None
-    date_time: Text | None = None
-    date: Text | None = None
+    date_time: When | None = None
+    date: When | None = None
     period: Period | None = None
     decision: Code | None = None
     policy_rule: Concept | None = None
@@ -133,7 +134,7 @@ class ServiceRequest(Occurring):
     do_not_perform: bool | None = None
     code: Concept | ConceptOrReference | None = None
     subject: Reference | None = None
-    authored_on: Text | None = None
+    authored_on: When | None = None
     reason_code: list[Concept] = Field(default_factory=list)
     reason: list[ConceptOrReference] = Field(default_factory=list)
 
@@ -154,7 +155,7 @@ class Processing(Part):
     procedure: Concept | None = None
     method: Concept | None = None
     additive: list[Reference] | Reference | None = None
-    time_date_time: Text | None = None
+    time_date_time: When | None = None
     time_period: Period | None = None
 
 
@@ -163,7 +164,7 @@ class Collected(Part):
 
     collector: Reference | None = None
     source: Reference | None = None
-    collected_date_time: Text | None = None
+    collected_date_time: When | None = None
     collected_period: Period | None = None
     quantity: Quantity | None = None
     method: Concept | None = None
@@ -175,7 +176,7 @@ class Specimen(Resource):
 
     type: Concept | None = None
     subject: Reference | None = None
-    received_time: Text | None = None
+    received_time: When | None = None
     parent: list[Reference] = Field(default_factory=list)
     request: list[Reference] = Field(default_factory=list)
     collection: Collected | None = None
@@ -186,7 +187,7 @@ class Specimen(Resource):
 class Manipulation(Part):
     """What else was done with a product (R4)."""
 
-    time_date_time: Text | None = None
+    time_date_time: When | None = None
     time_period: Period | None = None
 
 
@@ -220,7 +221,7 @@ class BiologicallyDerivedProduct(Resource):
     processing_facility: list[Reference] = Field(default_factory=list)
     division: Text | None = None
     product_status: Coding | None = None
-    expiration_date: Text | None = None
+    expiration_date: When | None = None
     storage_temp_requirements: Range | None = None
     property: list[Property] = Field(default_factory=list)
 
@@ -240,7 +241,7 @@ class Device(Resource):
     lot_number: Text | None = None
     serial_number: Text | None = None
     biological_source_event: Ident | None = None
-    expiration_date: Text | None = None
+    expiration_date: When | None = None
     type: list[Concept] | Concept | None = None
 
 
@@ -264,7 +265,7 @@ class Procedure(Occurring):
     code: Concept | None = None
     category: list[Concept] | Concept | None = None
     subject: Reference | None = None
-    performed_date_time: Text | None = None
+    performed_date_time: When | None = None
     performed_period: Period | None = None
     performer: list[Performer] = Field(default_factory=list)
     location: Reference | None = None
@@ -296,7 +297,7 @@ class Task(Resource):
     requested_period: Period | None = None
     execution_period: Period | None = None
     restriction: Restriction | None = None
-    authored_on: Text | None = None
+    authored_on: When | None = None
     owner: Reference | None = None
     performer: list[Performer] = Field(default_factory=list)
     location: Reference | None = None
@@ -312,8 +313,8 @@ class Transport(Resource):
     priority: Code | None = None
     code: Concept | None = None
     focus: Reference | None = None
-    completion_time: Text | None = None
-    authored_on: Text | None = None
+    completion_time: When | None = None
+    authored_on: When | None = None
     owner: Reference | None = None
     requested_location: Reference | None = None
     current_location: Reference | None = None
@@ -347,8 +348,8 @@ class BiologicallyDerivedProductDispense(Resource):
     patient: Reference | None = None
     location: Reference | None = None
     quantity: Quantity | None = None
-    prepared_date: Text | None = None
-    when_handed_over: Text | None = None
+    prepared_date: When | None = None
+    when_handed_over: When | None = None
     destination: Reference | None = None
 
 
@@ -367,9 +368,9 @@ class MedicationAdministration(Resource):
     medication_reference: Reference | None = None
     medication: ConceptOrReference | None = None
     subject: Reference | None = None
-    effective_date_time: Text | None = None
+    effective_date_time: When | None = None
     effective_period: Period | None = None
-    occurence_date_time: Text | None = None
+    occurence_date_time: When | None = None
     occurence_period: Period | None = None
     occurence_timing: Timing | None = None
     performer: list[Performer] = Field(default_factory=list)
@@ -382,9 +383,9 @@ class DiagnosticReport(Resource):
     based_on: list[Reference] = Field(default_factory=list)
     code: Concept | None = None
     subject: Reference | None = None
-    effective_date_time: Text | None = None
+    effective_date_time: When | None = None
     effective_period: Period | None = None
-    issued: Text | None = None
+    issued: When | None = None
     performer: list[Reference] = Field(default_factory=list)
     specimen: list[Reference] = Field(default_factory=list)
     result: list[Reference] = Field(default_factory=list)
@@ -409,9 +410,9 @@ class Provenance(Resource):
     """How a resource, or what it is about, came to be: `occurred[x]`, `recorded`, who and from what."""
 
     target: list[Reference] = Field(default_factory=list)
-    occurred_date_time: Text | None = None
+    occurred_date_time: When | None = None
     occurred_period: Period | None = None
-    recorded: Text | None = None
+    recorded: When | None = None
     activity: Concept | None = None
     location: Reference | None = None
     agent: list[Agent] = Field(default_factory=list)
@@ -445,11 +446,11 @@ class Observation(Resource, Valued):
     code: Concept | None = None
     subject: Reference | None = None
     focus: list[Reference] = Field(default_factory=list)
-    effective_date_time: Text | None = None
+    effective_date_time: When | None = None
     effective_period: Period | None = None
     effective_timing: Timing | None = None
-    effective_instant: Text | None = None
-    issued: Text | None = None
+    effective_instant: When | None = None
+    issued: When | None = None
     data_absent_reason: Concept | None = None
     interpretation: list[Concept] = Field(default_factory=list)
     method: Concept | None = None
@@ -467,11 +468,11 @@ class Condition(Resource):
     category: list[Concept] = Field(default_factory=list)
     code: Concept | None = None
     subject: Reference | None = None
-    onset_date_time: Text | None = None
+    onset_date_time: When | None = None
     onset_period: Period | None = None
-    abatement_date_time: Text | None = None
+    abatement_date_time: When | None = None
     abatement_period: Period | None = None
-    recorded_date: Text | None = None
+    recorded_date: When | None = None
 
 
 class Suspect(Part):
@@ -489,9 +490,9 @@ class AdverseEvent(Resource):
     event: Concept | None = None
     code: Concept | None = None
     subject: Reference | None = None
-    date: Text | None = None
-    detected: Text | None = None
-    occurrence_date_time: Text | None = None
+    date: When | None = None
+    detected: When | None = None
+    occurrence_date_time: When | None = None
     occurrence_period: Period | None = None
     occurrence_timing: Timing | None = None
     seriousness: Concept | None = None

@@ -24,6 +24,9 @@ def _coded(text: str) -> str | None:
 CODED = AfterValidator(_coded)
 Code = Annotated[str, StringConstraints(strip_whitespace=True), CODED]
 """A code of FHIR's own value sets; any other text, which may be anything, is read as none."""
+DATED = "a date or time"
+When = Annotated[str, StringConstraints(strip_whitespace=True), DATED]
+"""A date or time, before anybody has looked whether it is one."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -75,8 +78,8 @@ class ConceptOrReference(Part):
 class Period(Part):
     """From and to."""
 
-    start: Text | None = None
-    end: Text | None = None
+    start: When | None = None
+    end: When | None = None
 
 
 class Quantity(Part):
@@ -106,7 +109,7 @@ class Ratio(Part):
 class Timing(Part):
     """Moments at which something happened."""
 
-    event: list[Text | None] = Field(default_factory=list)
+    event: list[When | None] = Field(default_factory=list)
     """None where only an extension says something (R5, 2.1.8.3.2)."""
 
 
@@ -120,8 +123,8 @@ class Valued(Part):
     value_integer: int | None = None
     value_range: Range | None = None
     value_ratio: Ratio | None = None
-    value_time: Text | None = None
-    value_date_time: Text | None = None
+    value_time: When | None = None
+    value_date_time: When | None = None
     value_period: Period | None = None
     value_reference: Reference | None = None
 
@@ -129,7 +132,7 @@ class Valued(Part):
 class Meta(Part):
     """When the resource was last changed."""
 
-    last_updated: Text | None = None
+    last_updated: When | None = None
 
 
 class Resource(Part):

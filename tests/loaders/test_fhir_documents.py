@@ -191,11 +191,11 @@ def test_what_was_refused_in_a_bundle_leads_from_the_quarantine_to_the_same(
     entries = [resource("Patient", "1"), resource("Device", "2"), resource("Practitioner", "3")]
     seen = resource("Observation", "4", subject={"reference": "Patient/1"}, focus=[{"reference": URNS[1]}])
     urls = (*URNS[:3], "https://fhir.example/Observation/4")
-    wrong, right = ({**seen, "effectiveDateTime": text} for text in ("never", "2024-05-01"))
+    wrong, right = ({**seen, "effectiveDateTime": text} for text in ("2024-05-41", "2024-05-01"))
     mended, straight = new_store(), new_store()
     report = landed(mended, sent(bundle(*entries, wrong, urls=urls)), steward="H")
     [kept] = Path(str(report.quarantine)).iterdir()
-    kept.write_text(kept.read_text().replace("never", "2024-05-01"))
+    kept.write_text(kept.read_text().replace("2024-05-41", "2024-05-01"))
     again = landed(mended, kept, steward="H")
     assert again.digest == landed(straight, sent(bundle(*entries, right, urls=urls), name="right.json"), steward="H").digest
 
@@ -314,7 +314,7 @@ def test_a_line_that_is_no_json_costs_no_other_line(sent: Sent, store: SqliteSto
 def test_what_is_refused_can_be_mended_in_the_quarantine_and_loaded(
     store: SqliteStore, sent: Sent, landed: Landed, name: str
 ) -> None:
-    wrong = resource("Observation", "o1", subject=DONOR, effectiveDateTime="yesterday", note=[{"text": "of John Doe"}])
+    wrong = resource("Observation", "o1", subject=DONOR, effectiveDateTime="2024-05-41", note=[{"text": "of John Doe"}])
     url = "https://fhir.example/Observation/o1"
     path = sent(bundle(wrong, SIX[0], urls=(url,)), name=name) if name == "bundle.json" else sent(wrong, SIX[0], name=name)
     report = landed(store, path, steward="H")
@@ -324,7 +324,7 @@ def test_what_is_refused_can_be_mended_in_the_quarantine_and_loaded(
     assert kept.name == name
     assert "John Doe" not in text
     assert '"reason"' in text
-    kept.write_text(text.replace("yesterday", "2024-05-01"))
+    kept.write_text(text.replace("2024-05-41", "2024-05-01"))
     again = landed(store, kept, steward="H")
     assert (again.totals.added, again.totals.refused) == (1, 0)
     seen = view(store, None)

@@ -220,7 +220,7 @@ def test_no_message_repeats_what_may_be_a_number_of_a_person(tmp_path: Path) -> 
         path.write_text(json.dumps({"resourceType": "Observation", "id": "o", "effectiveDateTime": text}))
         [item] = read_one(Source(path, "fhir"), Context("H"))
         assert isinstance(item, Refused)
-        assert secrets_in(repr(item.problems).encode()) == []
+        assert secrets_in(repr(item).encode()) == []
 
 
 @pytest.mark.parametrize(
@@ -274,10 +274,10 @@ def test_what_is_mended_in_the_quarantine_is_the_same_person(
     sent = {"resourceType": "Patient", "id": SECRETS[6], "identifier": NUMBERS, "gender": "female", "birthDate": SECRETS[9]}
     path = tmp_path / "p.ndjson"
     mended, straight = new_store(), new_store()
-    path.write_text(f"{json.dumps({**sent, 'meta': {'lastUpdated': 'never'}})}\n\n")
+    path.write_text(f"{json.dumps({**sent, 'meta': {'lastUpdated': '2024-41'}})}\n\n")
     report = landed(mended, path, steward="H", secret=KEY.encode())
     [kept] = Path(report.quarantine).iterdir()
-    kept.write_text(kept.read_text().replace('"never"', '"2024-05-01T10:00:00Z"'))
+    kept.write_text(kept.read_text().replace('"2024-41"', '"2024-05-01T10:00:00Z"'))
     again = landed(mended, kept, steward="H", secret=KEY.encode())
     path.write_text(f"{json.dumps({**sent, 'meta': {'lastUpdated': '2024-05-01T10:00:00Z'}})}\n\n")
     assert landed(straight, path, steward="H", secret=KEY.encode()).digest == again.digest
