@@ -1,6 +1,8 @@
 """FHIR: what is planned, called off, corrected or denied is not told as if it were so; what is two is not made one."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,3 +251,25 @@ def test_products_of_a_donation_with_a_wrong_check_character_are_several(told: T
 def test_a_value_in_words_is_the_value(told: Told, value: dict[str, Any], told_as: str) -> None:
     [claim] = claims_of(told(resource("Observation", **value)))
     assert claim.fields[".value_text"] == told_as
+
+
+def test_what_a_newer_version_no_longer_says_stands_until_it_is_taken_back(
+    store: SqliteStore, sent: Sent, landed: Landed, tmp_path: Path
+) -> None:
+    """As the page on FHIR shows it."""
+    versions = [
+        resource("Specimen", "1", subject={"reference": f"Patient/{who}"}, meta=meta) for who, meta in (("a", EARLY), ("b", LATE))
+    ]
+
+    def donors() -> set[str]:
+        seen = view(store, None)
+        found = lineage(seen, [seen.resolve("Specimen/1@H")], "up").records
+        return {who for who in "ab" if seen.resolve(f"Patient/{who}@H") in found}
+
+    landed(store, sent(resource("Patient", "a"), resource("Patient", "b"), *versions, name="1.ndjson"), steward="H")
+    assert donors() == {"a", "b"}
+    page = (Path(__file__).parents[2] / "docs" / "fhir.md").read_text(encoding="utf-8")
+    [table] = re.findall(r"^    (source,target,retract)\n    (.+)$", page, re.MULTILINE)
+    (tmp_path / "input_to.csv").write_text("\n".join(table))
+    landed(store, tmp_path / "input_to.csv", steward="H")
+    assert donors() == {"b"}
