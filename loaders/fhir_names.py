@@ -76,6 +76,9 @@ _DONATION = re.compile(r"=?(?=.{0,4}[A-Z])[A-NP-Z1-9][A-Z0-9]{4}\d{8}(\d{2})?[0-
 """A donation number of ISBT 128 under whatever system: the products of one donation share it."""
 _GROUPS = frozenset(("ACSN", "FGN", "LACSN", "PGN"))
 """Types of identifiers that several orders or samples share (HL7 table 0203)."""
+_FAMILIES = frozenset(("AN", "ANC", "AND", "ANT", "GI", "GN", "MB", "SN", "VN"))
+"""Types of identifiers of accounts, guarantors, insurances and visits, which several persons share (HL7 table 0203)."""
+_NO_NUMBER = ("", "na", "nil", "none", "null", "unk", "unknown")
 _NAMED_BY_NUMBERS = ("organization", "person", "episode", "object")
 _URI = "urn:ietf:rfc:3986"
 _ISBT = "isbt128.org/uri/"
@@ -165,7 +168,8 @@ class Names:
         elif text.startswith(_ABSOLUTE):
             key = self.url(text, cls)
         else:
-            key = self.identifier(told.identifier, cls) if told.identifier and not text else None
+            ident = told.identifier if told.identifier and not text else None
+            key = self.identifier(ident, cls) if ident and not (cls == "person" and is_shared(ident)) else None
         return _named(cls, key) if key and key.is_key else None
 
     def inner(self, id_: str, cls: str | None, within: "Within") -> str:
@@ -290,9 +294,18 @@ def names_one(ident: Ident, cls: str, type_: str) -> bool:
         return False
     if type_ in DELIVERIES:
         return is_despatch_advice(ident)
+    if cls == "person" and is_shared(ident):
+        return False
     if type_ == "Device":
         return ident.system == _URI or "gs1.org/" in ident.system or is_donation(ident)
     return cls in _NAMED_BY_NUMBERS and (cls == "person" or not is_personal(ident, cls))
+
+
+def is_shared(ident: Ident) -> bool:
+    """Whether several persons may have a number: of an account or insurance, a temporary one, one that stands for none."""
+    text = "".join(filter(str.isalnum, ident.value or "")).lower()
+    no_number = text in _NO_NUMBER or (len({*text}) == 1 and len(text) > 3)
+    return no_number or ident.use == "temp" or bool(type_codes(ident.type) & _FAMILIES)
 
 
 def type_codes(concept: Concept | None) -> set[str]:

@@ -270,11 +270,13 @@ def said(concept: Concept | None) -> str | None:
 
 
 def words_of(concept: Concept | ConceptOrReference | None) -> str:
-    """All words and codes of a concept, in small letters, to look for what it is."""
+    """All words of a concept, and its codes (of known systems as `system|code`), in small letters, to look for what it is."""
     concept = plain(concept)
     if concept is None:
         return ""
-    told = [concept.text, *(word for coding in concept.coding for word in (coding.display, coding.code))]
+    told = [concept.text]
+    for coding in concept.coding:
+        told += [coding.display, f"{coding.system}|{coding.code}" if is_known(coding.system) else coding.code]
     return " ".join(filter(None, told)).lower()
 
 

@@ -44,14 +44,12 @@ TAKING = (LEUKAPHERESIS, "collection")
 """Types of steps that take from a person; any other treats it."""
 _COLLECTED = r"(cells?|blood|specimen|sample|marrow|tissue|hpc|mnc|pbsc|pbmc)"
 _KINDS = (
-    (LEUKAPHERESIS, r"leu[kc]a?o?pheresis|leukocytapheresis|\bapheresis"),
-    (
-        "collection",
-        rf"\b(collection of|{_COLLECTED} (collection|donation|draw)|bone marrow aspiration|venipuncture|phlebotomy|biopsy)\b",
-    ),
-    ("infusion", r"\b((re-?)?infusion|transfusion|transplant(ation)?)\b"),
+    (LEUKAPHERESIS, r"leu[kc]\w{0,8}pheres[ie]|\bapheres[ie]|/sct\|77257005\b|/cpt\|(3820[56]|38225|0537t)\b"),
+    ("collection", rf"\b(collection of|{_COLLECTED} (collection|donation|draw))\b"),
+    ("collection", r"\b(bone marrow aspiration|venipuncture|phlebotomy|biopsy)\b|/cpt\|(38230|38232)\b"),
+    ("infusion", r"\b((re-?)?infusion|transfusion|transplant(ation)?)\b|/cpt\|(3824[0-2]|38228|0540t)\b"),
 )
-"""Types of steps of this field, and the words by which codes of procedures tell them."""
+"""Types of steps of this field, and the words by which codes of procedures tell them, or their codes in SNOMED CT and CPT."""
 _HARVEST = r"\bharvest"
 
 
