@@ -57,9 +57,14 @@ def patient(told: Told, it: r.Patient) -> None:
 
 
 def research_subject(told: Told, it: r.ResearchSubject) -> None:
-    """A person, who is known in a study by a number that is a pseudonym, and under its consent."""
+    """A person, who is known in a study by a number that is a pseudonym, and under its consent.
+
+    What else is studied in R5 (a product, a device, a group) is no person."""
+    whom = it.subject or it.individual
+    if whom and told.kind(whom) not in (None, "Patient"):
+        return
     draft = told.record("Person")
-    told.link(draft, "SAME_AS", it.subject or it.individual, "person", "subject" if it.subject else "individual")
+    told.link(draft, "SAME_AS", whom, "person", "subject" if it.subject else "individual")
     draft.value("x:study", told.names.masked(it.study.reference or "", None) if it.study else None)
     draft.value("x:study_status", it.status)
     for at, consent in enumerate(listed(it.consent)):

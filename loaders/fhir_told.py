@@ -12,6 +12,7 @@ from graph.identifiers import Identifier, record_id
 from graph.model import MODELS
 from loaders.fhir_names import SUBJECTS, Named, Names, Within, names_one
 from loaders.fhir_types import (
+    ERROR,
     Coding,
     Concept,
     ConceptOrReference,
@@ -29,7 +30,6 @@ from loaders.items import Draft, Problem
 
 LEFT_OUT = "numbers that persons are known by left out: set VEINTRACE_PSEUDONYM_KEY to keep them as keyed hashes"
 NO_KEY = "identifiers that can be no key left out: too long, not printable, or with a wrong check character"
-_WRONG = "entered-in-error"
 _KNOWN = (
     "http://loinc.org",
     "http://snomed.info/sct",
@@ -76,7 +76,7 @@ class Told:
         self._zone, self._resource, self._keys, self._at = zone, resource, keys, at
         self._drafts: list[Draft] = []
         self._parts = Counter[str]()
-        self._wrong: bool = resource.status == _WRONG or (outer is not None and outer._wrong)
+        self._wrong: bool = resource.status == ERROR or (outer is not None and outer._wrong)
         self._meta: Meta | None = outer._meta if outer else resource.meta
 
     # -- drafts

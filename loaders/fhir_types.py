@@ -17,8 +17,11 @@ CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z", re.ASCII)
 """A code of FHIR's own value sets, such as `entered-in-error`."""
 
 
+ERROR = "entered-in-error"
+
+
 def _coded(text: str) -> str | None:
-    return text if CODE.match(text) else None
+    return text if CODE.match(text) else ERROR if text.lower() == ERROR else None
 
 
 CODED = AfterValidator(_coded)

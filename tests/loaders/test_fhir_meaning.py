@@ -273,3 +273,13 @@ def test_what_a_newer_version_no_longer_says_stands_until_it_is_taken_back(
     (tmp_path / "input_to.csv").write_text("\n".join(table))
     landed(store, tmp_path / "input_to.csv", steward="H")
     assert donors() == {"b"}
+
+
+def test_what_is_in_error_is_so_however_it_is_spelled(told: Told) -> None:
+    [claim] = claims_of(told(resource("Observation", status="Entered-in-Error")))
+    assert claim.fields["retracted"]
+
+
+def test_a_product_that_is_studied_is_no_person(told: Told) -> None:
+    number = {"system": "http://study.example/subjects", "value": "S-001"}
+    assert claims_of(told(resource("ResearchSubject", identifier=[number], subject={"reference": "Device/1"}))) == []
