@@ -274,8 +274,9 @@ class _Reader:
         inner = [each for each in contained if isinstance(each, dict)] if isinstance(contained, list) else []
         types = {each["id"]: each["resourceType"] for each in inner
                  if isinstance(each.get("id"), str) and isinstance(each.get("resourceType"), str)}  # fmt: skip
-        if not self._is_nameless(found, keys):
-            yield found.raw, found.type, keys, Within(self._names.steward, server, base, base, found.type, types, self._entries), ""
+        if self._is_nameless(found, keys):
+            return
+        yield found.raw, found.type, keys, Within(self._names.steward, server, base, base, found.type, types, self._entries), ""
         for at, each in enumerate(inner):
             type_, id_ = each.get("resourceType"), each.get("id")
             if not (isinstance(type_, str) and type_ in READ and isinstance(id_, str) and _ID.match(id_)):

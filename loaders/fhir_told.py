@@ -77,6 +77,7 @@ class Told:
         self._drafts: list[Draft] = []
         self._parts = Counter[str]()
         self._wrong: bool = resource.status == ERROR or (outer is not None and outer._wrong)
+        self._contained = outer is not None
         self._meta: Meta | None = outer._meta if outer else resource.meta
 
     # -- drafts
@@ -117,6 +118,8 @@ class Told:
     def claims(self) -> list[Claim]:
         """The claims, dated as the resource was last changed; undated where it does not say."""
         stamp = self.moment(self._meta.last_updated, "meta/lastUpdated") if self._meta else None
+        if self._contained:
+            self.problems = [problem for problem in self.problems if problem.field != "meta/lastUpdated"]
         recorded = times.span(stamp)[1] if stamp else None
         return [draft.claim(Evidence(self._at), recorded) for draft in self._drafts]
 

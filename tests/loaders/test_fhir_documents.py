@@ -11,7 +11,7 @@ from graph.sqlite_store import SqliteStore
 from graph.view import view
 from loaders import fhir
 from loaders.fhir_told import LEFT_OUT
-from loaders.items import Item
+from loaders.items import Item, Refused
 from loaders.sources import found
 from tests.fhir_made import (
     DONOR,
@@ -268,6 +268,10 @@ def test_everything_twice_changes_nothing_and_order_decides_nothing(new_store: N
             resource("Observation", contained=[resource("Specimen", "s", receivedTime="soon")]),
             ("", "contained/0/receivedTime", "INVALID_INSTANT"),
         ),
+        (
+            resource("Observation", meta={"lastUpdated": "soon"}, contained=[resource("Specimen", "s")]),
+            ("", "meta/lastUpdated", "INVALID_INSTANT"),
+        ),
         (resource("Group", member=[{"entity": DONOR, "period": {"end": "soon"}}]), ("", "member/0/period/end", "INVALID_INSTANT")),
         (
             resource("BiologicallyDerivedProduct", storage=[{"duration": {"start": "soon"}}]),
@@ -279,7 +283,9 @@ def test_everything_twice_changes_nothing_and_order_decides_nothing(new_store: N
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(told: Told, document: dict[str, Any], where: tuple[str, str, str]) -> None:
-    assert problems_of(told(document)) == [where]
+    items = told(document)
+    assert problems_of(items) == [where]
+    assert sum(len(item.problems) for item in items if isinstance(item, Refused)) == 1
 
 
 def test_a_local_time_is_of_the_zone_of_who_speaks(told: Told) -> None:
