@@ -259,9 +259,11 @@ class _Reader:
     def _is_number(self, found: _Found) -> bool:
         """Whether the id of a patient, or of one contained, is one of its numbers, and would be kept."""
         inner = found.raw.get("contained")
+        if self._names.secret is not None or (found.type != "Patient" and not inner):
+            return False
         patients = [each for each in (found.raw, *(inner if isinstance(inner, list) else ()))
                     if isinstance(each, dict) and each.get("resourceType") == "Patient"]  # fmt: skip
-        return self._names.secret is None and any(_text(each.get("id")) in numbers_of(each) for each in patients)
+        return any(_text(each.get("id")) in numbers_of(each) for each in patients)
 
     def _surrounded(
         self, found: _Found, problems: list[Problem]

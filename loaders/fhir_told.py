@@ -188,7 +188,7 @@ class Told:
         if not text:
             return None
         try:
-            return times.canonical(_LEAP.sub(r"\1:59", text), self._zone)
+            return times.canonical(_LEAP.sub(r"\1:59", text) if ":60" in text else text, self._zone)
         except InvalidInstant as error:
             shown = text if field != "birthDate" and _DATE_LIKE.match(text) else ""
             self.problems.append(Problem(field, shown, error.code, error.reason, error.repair))
