@@ -127,7 +127,7 @@ def _classed(classes: tuple[str, ...], text: str) -> tuple[str, str]:
 _OBJECT_UNLESS_SAID = (RELATIONS["INPUT_TO"].source, RELATIONS["OUTPUT"].target)
 
 
-def _referred(classes: tuple[str, ...], text: str, steward: str) -> tuple[str, str]:
+def referred(classes: tuple[str, ...], text: str, steward: str) -> tuple[str, str]:
     """`(id, key)` of the record that a cell names. Raises `Unfit`."""
     cls, bare = _classed(classes, text)
     named = _named(cls, bare, steward)
@@ -172,7 +172,7 @@ class _Records:
         for index, column, relation, classes in self._refs:
             if text := cells[index]:
                 try:
-                    other, names[other] = _referred(classes, text, steward)
+                    other, names[other] = referred(classes, text, steward)
                 except Unfit as unfit:
                     problems.append(unfit.at(column, text))
                 else:
@@ -259,7 +259,7 @@ def _end(column: str, text: str, classes: tuple[str, ...], told: _Told, problems
     """`(id, key)` of one end of a relation; empty where there is a problem."""
     try:
         if text:
-            return _referred(classes, text, told.steward)
+            return referred(classes, text, told.steward)
         problems.append(csv_cells.missing(column))
     except Unfit as unfit:
         problems.append(unfit.at(column, text))

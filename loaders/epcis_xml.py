@@ -5,11 +5,10 @@ event is in memory at a time. No document type is read, no entity resolved and n
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
-from typing import BinaryIO
 
 from lxml import etree
 from lxml.etree import _Element
@@ -19,11 +18,8 @@ from loaders import epcis, epcis_event, epcis_master
 from loaders.epcis_check import EVENTS
 from loaders.epcis_elements import DOCUMENTS, MASTER, QUERIES, element_of, event_of, own_text, parts, standard_name
 from loaders.items import Context, Item, Refused, XmlEvent
+from loaders.xml_stream import MOST_LINES, Stretch, forget, moments, refuse_doctype
 
-MOST_BYTES = 32 * 2**20
-"""Bytes that one event may have, and whatever else stands between two tags of a document."""
-_TOLD = 2**20
-_LINES = 65_535  # libxml2 counts no further
 _ROOTS = {"EPCISDocument": DOCUMENTS, "EPCISQueryDocument": QUERIES, "EPCISMasterDataDocument": MASTER}
 _REQUESTS = ("Poll", "Subscribe", "Unsubscribe", "GetQueryNames", "GetSubscriptionIDs", "GetStandardVersion", "GetVendorVersion")
 _SENDER = ("StandardBusinessDocumentHeader", "Sender", "Identifier")
@@ -38,35 +34,7 @@ _GIVE = "give an EPCISDocument, EPCISQueryDocument or event of EPCIS 1.2 or 2.0"
 def read(path: Path, context: Context) -> Iterator[Item | Refused]:
     """Items of one file in order. Raises `UnreadableSource` where it is no EPCIS XML, or from where it is damaged."""
     with path.open("rb") as file:
-        yield from _Document(path, context, _Stretch(path, file, context)).items()
-
-
-class _Stretch:
-    """A file read in stretches: it may go on for `MOST_BYTES` from where `passed` was called last.
-
-    `check` is called before each read: after a fault the parser would take what comes next for another document."""
-
-    def __init__(self, path: Path, file: BinaryIO, context: Context) -> None:
-        self._path, self._file, self._context = path, file, context
-        self._begun = self._at = self._told = 0
-        self.check: Callable[[], None] = lambda: None
-
-    def passed(self) -> None:
-        """What was read so far is done with."""
-        self._begun = self._at
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next bytes. Raises `UnreadableSource` for a stretch that is too long, and what `check` does."""
-        self.check()
-        if self._at - self._begun > MOST_BYTES:
-            reason = f"an event, or what stands between two tags, may have {MOST_BYTES:,} bytes"
-            raise UnreadableSource(str(self._path), f"byte {self._begun}", reason, "split it into several events")
-        data = self._file.read(size)
-        self._at += len(data)
-        if self._at - self._told >= _TOLD:
-            self._told = self._at
-            self._context.reached(self._at)
-        return data
+        yield from _Document(path, context, Stretch(path, file, context.reached)).items()
 
 
 @dataclass
@@ -85,7 +53,7 @@ class _Open:
 class _Document:
     """One file on its way."""
 
-    def __init__(self, path: Path, context: Context, stretch: _Stretch) -> None:
+    def __init__(self, path: Path, context: Context, stretch: Stretch) -> None:
         self._path, self._context, self._stretch = path, context, stretch
         self._open: list[_Open] = []
         self._inside = 0  # open elements of an item
@@ -97,36 +65,13 @@ class _Document:
 
     def items(self) -> Iterator[Item | Refused]:
         """What each event says. Raises `UnreadableSource`."""
-        moments = etree.iterparse(
-            self._stretch,
-            events=("start", "end"),
-            load_dtd=False,
-            no_network=True,
-            resolve_entities=False,
-            huge_tree=False,
-            collect_ids=False,
-        )
-        self._stretch.check = lambda: self._check(moments.error_log)
-        try:
-            for moment, element in moments:
-                if moment == "start":
-                    self._begin(element)
-                else:
-                    yield from self._end(element)
-        except etree.XMLSyntaxError as error:
-            self._check(moments.error_log)
-            raise self._broken(*error.position, error.msg or "") from None
+        for moment, element in moments(self._path, self._stretch):
+            if moment == "start":
+                self._begin(element)
+            else:
+                yield from self._end(element)
         if not self._listed:
             raise UnreadableSource(str(self._path), self._held_at, self._without_events(), "give a document with an EventList")
-
-    def _check(self, log: etree._ListErrorLog) -> None:
-        """Raises `UnreadableSource` for the first fault that the parser met."""
-        for fault in log.filter_from_errors():
-            raise self._broken(fault.line, fault.column, fault.message)
-
-    def _broken(self, line: int, column: int, reason: str) -> UnreadableSource:
-        place = f"line {line} column {column}"
-        return UnreadableSource(str(self._path), place, f"it is no XML from here on: {reason}", "mend the file at this place")
 
     # -- opening
 
@@ -155,9 +100,7 @@ class _Document:
 
     def _root(self, element: _Element) -> str:
         """What the root is. Raises `UnreadableSource` for what is not of EPCIS."""
-        if element.getroottree().docinfo.doctype:
-            reason = "it declares a document type (DOCTYPE); at most 0 may be declared, and no entities"
-            raise self._unreadable(element, reason, "leave the DOCTYPE out and write what its entities stand for")
+        refuse_doctype(self._path, element)
         namespace, name = parts(str(element.tag))
         self._version = {**DOCUMENTS, **QUERIES, **MASTER}.get(namespace or "", "2.0")
         self._created = element.get("creationDate", "")
@@ -185,7 +128,7 @@ class _Document:
         elif self._sender is None and tuple(each.name for each in self._open[-3:]) == _SENDER and self._open[-1].kind == "header":
             self._sender = own_text(element)
         self._open.pop()
-        _forget(element)
+        forget(element)
         self._stretch.passed()
 
     def _item(self, element: _Element) -> Item | Refused:
@@ -206,7 +149,7 @@ class _Document:
         """Where an open element stands: its XPath and line."""
         path = "/" + "/".join(each.place for each in self._open)
         line = element.sourceline
-        return f"{path} line {line}" if line and line < _LINES else path
+        return f"{path} line {line}" if line and line < MOST_LINES else path
 
     def _kept(self, element: _Element) -> XmlEvent:
         """The element as it was, and the head of a document of the same version and sender."""
@@ -251,11 +194,3 @@ def _kind(parent: str, name: str | None) -> str:
         case "results", ("queryName" | "subscriptionID"):
             return "header"
     return "other"
-
-
-def _forget(element: _Element) -> None:
-    """Let go of what an element holds and of all before it; the element itself is still in the parser's hands."""
-    element.clear(keep_tail=True)
-    parent = element.getparent()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]

@@ -15,6 +15,7 @@ _TELLING = {
     "objectTypes": "ocel",
     "eventTypes": "ocel",
     "objects": "ocel",
+    "events": "ocel",
 }
 """Members that documents of one form alone have (EPCIS 2.0; FHIR R5, 2.6; OCEL 2.0, 6)."""
 

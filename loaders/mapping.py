@@ -211,11 +211,54 @@ class Table(_Shared):
     makes: list[Made] = Field(min_length=1, max_length=200, description="What each row makes.")
 
 
-class Mapping(_Shared):
-    """How the tables of a system are read."""
+class LogRecord(_Part):
+    """What the objects, or the events, of one type of an event log are."""
 
-    tables: list[Table] = Field(min_length=1, max_length=200)
+    kind: _Name = Field(
+        description="A kind of record: of events `step` or `handoff`, of objects any other.",
+        json_schema_extra={"enum": [name.lower() for name in MODELS]},
+    )
+    columns: dict[str, Told] = Field(
+        default_factory=dict,
+        description="Columns of the bundle, made of attributes and of `ocel:id`, `ocel:type`, `ocel:time`. Attributes that no "
+        "column is made of are kept under their names.",
+    )
+
+
+class LogRelation(_Part):
+    """What a relationship of an event, or an object, to an object is: the first that fits counts."""
+
+    qualifier: Words | None = Field(None, description="Its qualifier is this, or one of these; default any.")
+    of: Words | None = Field(None, description="It is one of an event or object of this type, or of these; default any.")
+    to: Words | None = Field(None, description="It names an object of this type, or of these; default any.")
+    relation: _Name = Field(
+        description="A relation of the model (`input_to`, `output`, `at`, ...).",
+        json_schema_extra={"enum": [name.lower() for name in RELATIONS if name != "SAME_AS"]},
+    )
+    role: Literal["content", "container"] | None = Field(None, description="Of `subject_of`: what the object is in a packing.")
+
+
+class EventLog(_Part):
+    """How object-centric event logs (OCEL 2.0) are read. What is not told is kept: objects are materials, events are steps."""
+
+    files: _Name | None = Field(None, description="Names of the files, as a pattern; default all logs.")
+    objects: dict[_Name, LogRecord] = Field(default_factory=dict, description="What objects are, by their type.")
+    events: dict[_Name, LogRecord] = Field(default_factory=dict, description="What events are, by their type.")
+    relations: list[LogRelation] = Field(default_factory=list, max_length=1_000, description="What relationships are.")
+
+
+class Mapping(_Shared):
+    """How the tables and event logs of a system are read."""
+
+    tables: list[Table] = Field(default_factory=list, min_length=1, max_length=200)
+    ocel: EventLog | None = Field(None, description="How object-centric event logs are read.")
     leave_out: Words | None = Field(None, description="Names of files that are not wanted, as patterns; each is told of.")
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if not self.tables and self.ocel is None:
+            raise ValueError("it says nothing: give `tables`, or `ocel` for event logs")
+        return self
 
     def table(self, at: int) -> Table:
         """A table with what is told for all of them."""
@@ -223,3 +266,8 @@ class Mapping(_Shared):
         shared = {name: getattr(self, name) for name in _Shared.model_fields if getattr(table, name) is None}
         common = {**(self.common or {}), **(table.common or {})}
         return table.model_copy(update={**shared, "common": common or None})
+
+    def log_table(self) -> Table:
+        """What holds for event logs of all that is told once: a table that makes nothing."""
+        shared = {name: getattr(self, name) for name in _Shared.model_fields}
+        return Table.model_construct(files="*", sheet=None, where=None, makes=[], **shared)

@@ -13,13 +13,13 @@ import yaml
 from pydantic import ValidationError
 
 from graph.errors import InvalidMapping, UsageError
-from graph.model import MODELS, refs
+from graph.model import CLASSES, MODELS, RELATIONS, refs
 from graph.plain_yaml import Plain
 from loaders import csv_cells
 from loaders.csv_bundle import columns_of, needed_of
 from loaders.csv_cells import Unfit
 from loaders.mapped_rows import quarantined
-from loaders.mapping import EXCEL, KINDS, Made, Mapping, Table, Value
+from loaders.mapping import EXCEL, KINDS, EventLog, LogRecord, LogRelation, Made, Mapping, Table, Value
 
 LONGEST = 500_000
 """Most characters of a mapping."""
@@ -38,13 +38,23 @@ class Placed(NamedTuple):
     table: Table
 
 
+class PlacedLog(NamedTuple):
+    """How a mapping reads event logs, the file it is written in, and what it tells once for all it reads."""
+
+    file: str
+    log: EventLog
+    shared: Table
+
+
 @dataclass(frozen=True)
 class Mappings:
-    """The tables of all mappings of a load, the patterns of files they leave out, and their hashes by file."""
+    """The tables of all mappings of a load, how they read event logs, the patterns of files they leave out, and their hashes by
+    file."""
 
     tables: tuple[Placed, ...] = ()
     left_out: tuple[str, ...] = ()
     hashes: dict[str, str] = field(default_factory=dict)
+    logs: tuple[PlacedLog, ...] = ()
 
     def leave_out(self, path: Path) -> str | None:
         """The pattern by which a file is not wanted; None where it is."""
@@ -61,6 +71,17 @@ class Mappings:
             reason = f"{path.name} is read by {len(found)} tables, {told}"
             raise InvalidMapping(first.file, [problem(f"{first.at}/files", first.table.files, reason, "let one pattern match it")])
         return found
+
+    def log(self, path: Path) -> PlacedLog | None:
+        """How an event log is read, where a mapping says it. Raises `InvalidMapping` where several do."""
+        names = {path.name}
+        if quarantined(path):
+            names |= {re.sub(r"^\d+\.", "", name) for name in (path.name, path.name.removesuffix(".json"))}
+        found = [each for each in self.logs if each.log.files is None or any(_matches(name, each.log.files) for name in names)]
+        if len(found) > 1:
+            reason = f"{path.name} is read by {len(found)} mappings, {' and '.join(each.file for each in found)}"
+            raise InvalidMapping(found[0].file, [problem("/ocel/files", found[0].log.files, reason, "let one pattern match it")])
+        return found[0] if found else None
 
 
 def quarantine_name(path: Path, table: Table) -> str:
@@ -94,6 +115,7 @@ def read_files(paths: Sequence[Path]) -> Mappings:
     """The mappings in files. Raises `InvalidMapping`, with all that is wrong in the first that is, and `UsageError`."""
     tables: list[Placed] = []
     left_out: list[str] = []
+    logs: list[PlacedLog] = []
     hashes = {}
     for path in paths:
         try:
@@ -106,9 +128,10 @@ def read_files(paths: Sequence[Path]) -> Mappings:
             raise InvalidMapping(str(path), [problem("", "", "it is not UTF-8", "save it as UTF-8")]) from None
         mapping = parsed(text, str(path))
         tables += (Placed(str(path), f"/tables/{at}", mapping.table(at)) for at in range(len(mapping.tables)))
+        logs += [PlacedLog(str(path), mapping.ocel, mapping.log_table())] if mapping.ocel else []
         left_out += mapping.leave_out or ()
         hashes[str(path)] = hashlib.sha256(content).hexdigest()
-    return Mappings(tuple(tables), tuple(left_out), hashes)
+    return Mappings(tuple(tables), tuple(left_out), hashes, tuple(logs))
 
 
 class _Texts(Plain, yaml.BaseLoader):
@@ -129,7 +152,8 @@ def parsed(text: str, file: str = "") -> Mapping:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
         raise InvalidMapping(file, [_of_form(each["loc"], each["input"], each["type"], each["msg"]) for each in faults]) from None
-    if problems := [each for at in range(len(mapping.tables)) for each in _of_words(f"/tables/{at}", mapping.table(at))]:
+    problems = [each for at in range(len(mapping.tables)) for each in _of_words(f"/tables/{at}", mapping.table(at))]
+    if problems := [*problems, *(_of_log(mapping.ocel) if mapping.ocel else ())]:
         raise InvalidMapping(file, problems)
     return mapping
 
@@ -187,6 +211,13 @@ def _of_made(at: str, made: Made) -> Iterator[Problem]:
     if kind is None:
         yield problem(f"{at}/kind", made.kind, "it is no kind of record or relation", closest(made.kind, [*KINDS]))
         return
+    yield from _of_columns(at, kind, made)
+    for column in needed_of(kind):
+        if column not in made.columns:
+            yield problem(f"{at}/columns", "", f"every {made.kind} needs {column!r}", f"say what `{column}` is")
+
+
+def _of_columns(at: str, kind: str, made: Made | LogRecord) -> Iterator[Problem]:
     known = columns_of(kind)
     for column, value in made.columns.items():
         place = f"{at}/columns/{_part(column)}"
@@ -199,9 +230,6 @@ def _of_made(at: str, made: Made) -> Iterator[Problem]:
         else:
             yield from _of_fixed(place, kind, column, value)
             yield from _of_tracking(place, kind, column, value)
-    for column in needed_of(kind):
-        if column not in made.columns:
-            yield problem(f"{at}/columns", "", f"every {made.kind} needs {column!r}", f"say what `{column}` is")
 
 
 def _of_tracking(at: str, kind: str, column: str, value: Value) -> Iterator[Problem]:
@@ -228,3 +256,37 @@ def _of_fixed(at: str, kind: str, column: str, value: Value) -> Iterator[Problem
                 convert(word, None)
         except Unfit as unfit:
             yield problem(place, word, unfit.reason, unfit.repair)
+
+
+# -- event logs
+
+
+def _of_log(log: EventLog) -> Iterator[Problem]:
+    """What the model does not allow of what a mapping says of event logs."""
+    events = {name.lower() for name in CLASSES["event"]}
+    for part, records, known in (
+        ("objects", log.objects, [name.lower() for name in MODELS if name.lower() not in events]),
+        ("events", log.events, sorted(events)),
+    ):
+        for type_, made in records.items():
+            at = f"/ocel/{part}/{_part(type_)}"
+            if made.kind.lower() not in known:
+                yield problem(f"{at}/kind", made.kind, f"no {part[:-1]} can be that", closest(made.kind, known))
+                continue
+            yield from _of_columns(at, KINDS[made.kind.lower()], made)
+            if part == "objects" and "id" in made.columns:
+                reason = "an object is known by its own id, to which others refer"
+                yield problem(f"{at}/columns/id", "id", reason, "give more of them as `identifiers`")
+            if made.kind.lower() == "handoff" and not any("ocel:time" in value.columns for value in made.columns.values()):
+                reason = "a handoff has many times, and none is said to be that of the event"
+                yield problem(f"{at}/columns", "", reason, "write one such as `released_at: ocel:time`")
+    for number, relation in enumerate(log.relations):
+        yield from _of_relation(f"/ocel/relations/{number}", relation)
+
+
+def _of_relation(at: str, told: LogRelation) -> Iterator[Problem]:
+    known = [name.lower() for name in RELATIONS if name != "SAME_AS"]
+    if told.relation.lower() not in known:
+        yield problem(f"{at}/relation", told.relation, "it is no relation", closest(told.relation, known))
+    elif told.role and told.relation.lower() != "subject_of":
+        yield problem(f"{at}/role", told.role, f"{told.relation} has no role", "leave it out")

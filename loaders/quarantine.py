@@ -1,4 +1,7 @@
-"""What was refused, in the format it came in (Parquet and Excel: CSV), with the reasons beside it: mend it and load the folder."""
+"""What was refused, in the format it came in, with the reasons beside it: mend it and load the folder.
+
+Of Parquet and Excel it is CSV, of SQLite JSON.
+"""
 
 import csv
 import json
@@ -17,6 +20,8 @@ from loaders.items import FhirEntry, MasterElement, Problem, Refused, XmlEvent
 from loaders.json_stream import around
 from loaders.mapped_rows import header_of
 from loaders.mapping_files import quarantine_name
+from loaders.ocel_form import LogItem
+from loaders.ocel_quarantine import Kept, kept
 from loaders.sources import SUFFIX, Source
 
 _SENDERS = ("sender", "sbdh:sender")
@@ -40,6 +45,7 @@ class Quarantine:
         self._elements = 0
         self._resources = 0
         self._listed = False  # whether a list of events, or of entries, is open
+        self._log: Kept | None = None
         self._master: list[MasterElement] = []
 
     def __enter__(self) -> "Quarantine":
@@ -47,6 +53,8 @@ class Quarantine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._file is not None:
+            if self._log:
+                self._log.close()
             if self._told:
                 self._close_document(self._file, self._told)
             if self._resources and self._listed:
@@ -65,6 +73,9 @@ class Quarantine:
             self._file = self.path.open("w", encoding="utf-8", newline="")
         if self._source.kind or self._source.table:
             self._add_row(item, self._file)
+        elif isinstance(item.raw, LogItem):
+            self._log = self._log or kept(self._file, self._source.format == "ocel-xml")
+            self._log.add(item, item.raw)
         elif isinstance(item.raw, XmlEvent):
             self._add_element(item, item.raw, self._file)
         elif isinstance(item.raw, FhirEntry):
@@ -78,6 +89,8 @@ class Quarantine:
             told = Path(quarantine_name(told, self._source.table.table))
         elif kind := self._source.kind:
             told = told.with_suffix(".csv" if csv_bundle.kind_of(told) else f".{kind.lower()}.csv")
+        elif self._source.format == "ocel-sqlite":
+            told = told.with_name(f"{told.name}.json")
         elif told.suffix.lower() not in SUFFIX[self._source.format]:
             told = told.with_suffix(SUFFIX[self._source.format][0])
         name, number = told.name, 1

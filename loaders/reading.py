@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from graph.claims import Evidence, from_bodies
 from graph.errors import TraceError, UnreadableSource
-from loaders import abreast, csv_bundle, epcis, epcis_xml, fhir, mapped
+from loaders import abreast, csv_bundle, epcis, epcis_xml, fhir, mapped, ocel, ocel_sqlite, ocel_xml
 from loaders.items import Context, Item, Problem, Refused
 from loaders.sources import Source
 
@@ -33,6 +33,7 @@ _PIPE = 2**20
 """Bytes that may lie between the two processes, where the system lets us say: a message takes few turns of the listening
 thread, which must wait for each while the other thread computes."""
 _READERS = {"epcis": epcis.read, "epcis-xml": epcis_xml.read, "fhir": fhir.read}
+_LOGS = {"ocel": ocel.read, "ocel-xml": ocel_xml.read, "ocel-sqlite": ocel_sqlite.read}
 
 
 def read(group: Sequence[Source], context: Context) -> Iterator[tuple[int, Item | Refused]]:
@@ -47,6 +48,8 @@ def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
             yield from mapped.read(source.path, source.table, context)
         elif source.format in ("csv", "parquet"):
             yield from csv_bundle.read(source.path, context, source.kind)
+        elif source.format in _LOGS:
+            yield from _LOGS[source.format](source.path, context, source.log)
         else:
             yield from _READERS[source.format](source.path, context)
     except UnreadableSource as error:

@@ -14,8 +14,9 @@ from loaders import csv_bundle, mapped, parquet_trial
 from loaders.items import Problem
 from loaders.json_forms import json_form
 from loaders.mapping import EXCEL
-from loaders.mapping_files import Mappings, Placed
+from loaders.mapping_files import Mappings, Placed, PlacedLog
 from loaders.unpacking import Piece, Unpacker, beginning, is_encoding
+from loaders.xml_forms import xml_form
 
 STANDARD_INPUT = Path("-")
 
@@ -25,6 +26,9 @@ SUFFIX = {
     "epcis": (".json", ".jsonld"),
     "epcis-xml": (".xml",),
     "fhir": (".ndjson", ".json"),
+    "ocel": (".json", ".jsonocel"),
+    "ocel-xml": (".xml", ".xmlocel"),
+    "ocel-sqlite": (".sqlite", ".sqlite3"),
 }
 """How names of files of each format end."""
 _SUFFIXES = {suffix: format_ for format_, suffixes in reversed(SUFFIX.items()) for suffix in suffixes}
@@ -38,7 +42,7 @@ _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 _BRACES, _BRACKET = (b"{", b"["), b"<"
 _MARK = b"\xef\xbb\xbf"
 _NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
-NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give EPCIS, FHIR in JSON, or a --mapping"
+NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give EPCIS, FHIR in JSON, an OCEL log, or a --mapping"
 """How to name a file that can be loaded."""
 
 
@@ -46,7 +50,7 @@ class Source(NamedTuple):
     """A file to be read: where it lies and its format; of a table of the bundle its kind or relation.
 
     `name` is what people know it by: its path, or that of the archive with its path in there. `sha256` is of what was sent,
-    unpacked. `table` is that of a mapping, where one reads it."""
+    unpacked. `table` is that of a mapping, where one reads it; `log` what a mapping says of an event log."""
 
     path: Path
     format: str
@@ -54,6 +58,7 @@ class Source(NamedTuple):
     name: str = ""
     sha256: str = ""
     table: Placed | None = None
+    log: PlacedLog | None = None
 
     @property
     def sheet(self) -> str | None:
@@ -189,7 +194,8 @@ def _take(told: Found, piece: Piece, format_: str | None, mappings: Mappings) ->
     if known is None:
         reason = "it is a workbook, or an archive that cannot be read"
         return Problem("", path.name, "UNKNOWN_FORMAT", reason, "save its sheet as CSV UTF-8, or say with --mapping how to read it")
-    told.sources.append(Source(path, known, kind if known in ("csv", "parquet") else None, piece.name, sha256(piece.sent)))
+    log = mappings.log(path) if known.startswith("ocel") else None
+    told.sources.append(Source(path, known, kind if known in ("csv", "parquet") else None, piece.name, sha256(piece.sent), log=log))
     return None
 
 
@@ -211,10 +217,12 @@ def format_of(path: Path) -> str | None:
         return "parquet"
     if start.startswith(b"PK"):
         return None
+    if start.startswith(b"SQLite format 3"):
+        return "ocel-sqlite"
     if start.startswith(_BRACES):
         return json_form(path)
     if start.startswith(_BRACKET):
-        return "epcis-xml"
+        return xml_form(path)
     return _SUFFIXES.get(path.suffix.lower(), "csv")
 
 

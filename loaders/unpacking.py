@@ -172,7 +172,7 @@ class Unpacker:
         for mark, encoding in _WIDE:
             if start.startswith(mark):
                 return None if start[len(mark) :].replace(b"\0", b"").lstrip()[:1] == b"<" else encoding
-        if start.startswith(codecs.BOM_UTF8) or start[:4] == b"PAR1" or start.lstrip()[:1] in (b"{", b"["):
+        if start.startswith(codecs.BOM_UTF8) or start[:4] in (b"PAR1", b"SQLi") or start.lstrip()[:1] in (b"{", b"["):
             return None
         return self._encoding
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from graph.sqlite_store import SqliteStore
-from loaders import epcis_xml
+from loaders import xml_stream
 from loaders.epcis_elements import event_of
 from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport
@@ -416,7 +416,7 @@ def test_a_document_may_be_in_any_encoding_it_declares(found: Callable[[bytes], 
 
 
 def test_an_event_that_is_too_long_for_memory_ends_the_file(found: Callable[[str], Found], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epcis_xml, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(xml_stream, "MOST_BYTES", 100_000)
     items = found(document(EVENT, *[EVENT] * 1_000, EVENT.replace("<epc>", "<epc>urn:x:1</epc>" * 20_000 + "<epc>")))
     assert len([item for item in items if isinstance(item, Item)]) == 1_001
     assert "may have 100,000 bytes" in refusal(items)[3]

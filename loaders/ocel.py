@@ -1,0 +1,91 @@
+"""The reader of OCEL 2.0 in JSON: types, objects and events. Each object and each event is one item.
+
+A document is read in stretches: first what its types declare, then its objects and its events, wherever these stand in it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graph.errors import InvalidMapping, UnreadableSource
+from loaders.items import Context, Item, Refused
+from loaders.json_stream import Reached, around, items
+from loaders.mapping_files import PlacedLog
+from loaders.ocel_claims import Log, TypeOf
+from loaders.ocel_form import Types, declared
+
+REFUSED = "veintrace:refused"
+"""The member of a document from the quarantine that says what is wrong with each item."""
+LISTS = ("objects", "events", REFUSED)
+"""Where a document has lists of any length, in the words of `json_stream`."""
+
+
+def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Iterator[Item | Refused]:
+    """Items of one file, objects first. Raises `UnreadableSource` where the file as a whole is no OCEL JSON."""
+    third = path.stat().st_size // 3
+    types = types_of(path, lambda at: context.reached(at // 3))
+    with Kinds() as kinds:
+        log = opened(path, types, context, placed, kinds.of)
+        if log.plans.needs_types:
+            kinds.learn((each.get("id"), each.get("type")) for each in items(path, "objects", nowhere) if isinstance(each, dict))
+        for number, told in enumerate(items(path, "objects", lambda at: context.reached(third + at // 3))):
+            yield log.item("objects", f"/objects/{number}", told)
+        for number, told in enumerate(items(path, "events", lambda at: context.reached(2 * third + at // 3))):
+            yield log.item("events", f"/events/{number}", told)
+
+
+def nowhere(at: int) -> None:
+    """What is read a further time is not told of."""
+
+
+def opened(path: Path, types: Types, context: Context, placed: PlacedLog | None, type_of: TypeOf) -> Log:
+    """What reads the items of a log. Raises `UnreadableSource` where the mapping does not fit it."""
+    try:
+        return Log(types, context, placed, type_of)
+    except InvalidMapping as error:
+        raise UnreadableSource(str(path), "", error.message, "mend the mapping and load it again") from None
+
+
+def types_of(path: Path, reached: Reached = nowhere) -> Types:
+    """What a document declares. Raises `UnreadableSource` for what is no log."""
+    document = around(path, LISTS, reached)
+    if not isinstance(document, dict):
+        raise UnreadableSource(str(path), "line 1", "it is no object", "give a log of OCEL 2.0")
+    found = Types()
+    for member, into in (("eventTypes", found.events), ("objectTypes", found.objects)):
+        if not isinstance(document.get(member), list):
+            reason = f"it has no list {member}"
+            raise UnreadableSource(str(path), f"/{member}", reason, "declare the types of its events and objects (OCEL 2.0)")
+        try:
+            into |= declared(document[member])
+        except ValueError as error:
+            raise UnreadableSource(str(path), f"/{member}", str(error), "declare the type as OCEL 2.0 does") from None
+    for member in ("events", "objects"):
+        if not isinstance(document.get(member, []), list):
+            raise UnreadableSource(str(path), f"/{member}", "it is no list", f"write its {member} as a list")
+    return found
+
+
+class Kinds:
+    """The types of a log's objects by id, on the disk where they are many; a context manager."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")
+        self._database.execute("CREATE TABLE kind (id TEXT PRIMARY KEY, type TEXT) WITHOUT ROWID")
+
+    def __enter__(self) -> "Kinds":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def learn(self, told: Iterator[tuple[Any, Any]]) -> None:
+        """Keep ids and types."""
+        pairs = ((name, type_) for name, type_ in told if isinstance(name, str) and isinstance(type_, str))
+        self._database.executemany("INSERT OR IGNORE INTO kind VALUES (?, ?)", pairs)
+
+    def of(self, name: str) -> str | None:
+        """The type of an object; None where the log does not hold it."""
+        found = self._database.execute("SELECT type FROM kind WHERE id = ?", (name,)).fetchone()
+        return found[0] if found else None
