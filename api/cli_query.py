@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,9 @@ class ExportFormat(StrEnum):
     """Formats of an exported lineage."""
 
     EPCIS = "epcis"
+    OCEL = "ocel"
+    OCEL_XML = "ocel-xml"
+    OCEL_SQLITE = "ocel-sqlite"
     PROV = "prov"
 
 
@@ -81,21 +85,35 @@ def lineage(
 
 
 def export(
-    identifier: Annotated[str, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., a local number, an id.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Write the lineage there: the whole of it or nothing.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Write it there: the whole of it or nothing.")],
+    identifier: Annotated[str | None, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., a local number, an id.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that you see, as an event log.")] = False,
     direction: Annotated[Way, typer.Option(help="What it was made from (up), what was made of it (down), or both.")] = Way.UP,
-    form: Annotated[ExportFormat, typer.Option("--format", help="EPCIS 2.0 in JSON-LD, or PROV-JSON.")] = ExportFormat.EPCIS,
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="EPCIS 2.0 in JSON-LD; OCEL 2.0 in JSON, XML or SQLite; or PROV-JSON.")
+    ] = ExportFormat.EPCIS,
     graph: Graph = None,
     viewer: Viewer = None,
     as_of: AsOf = None,
+    cache: Cache = None,
     json: Json = False,
 ) -> int:
-    """Write a lineage as a document that others can read: EPCIS, which loads back to the same lineage, or PROV."""
-    from api import exports, prov
+    """Write a lineage as a document that others can read: EPCIS or OCEL, which load back to the same lineage, or PROV."""
+    from api import exports, ocel_exports, prov
 
-    written = {ExportFormat.EPCIS: exports.written, ExportFormat.PROV: prov.written}[form]
-    with _view(graph, viewer, as_of) as view:
-        told = written(view, ask_lineage(view, [view.resolve(identifier)], direction.value), out)
+    if everything is (identifier is not None):
+        raise UsageError("give an identifier, or --all for all that you see")
+    if everything:
+        if form.value not in ocel_exports.FORMS:
+            raise UsageError(f"--all writes an event log; give --format {' or '.join(ocel_exports.FORMS)}")
+        with whole_view(graph, viewer, as_of, cache) as view:
+            told = ocel_exports.written(view, None, out, form.value)
+    else:
+        written = {ExportFormat.EPCIS: exports.written, ExportFormat.PROV: prov.written}.get(
+            form, partial(ocel_exports.written, form=form.value)
+        )
+        with _view(graph, viewer, as_of) as view:
+            told = written(view, ask_lineage(view, [view.resolve(identifier or "")], direction.value), out)
     if json:
         print_json(told)
     else:
@@ -104,7 +122,13 @@ def export(
     return 0
 
 
-_COUNTED = {"records": "records", "events": "events", "elements": "elements of master data", "statements": "statements of PROV"}
+_COUNTED = {
+    "records": "records",
+    "events": "events",
+    "elements": "elements of master data",
+    "objects": "objects",
+    "statements": "statements of PROV",
+}
 
 
 def _complete(completeness: Completeness, view: View) -> str:
@@ -250,6 +274,7 @@ COMMANDS = (
         (
             "veintrace export DOSE-1 --out dose.jsonld",
             "veintrace export DOSE-1 --format prov --out dose.json",
+            "veintrace export --all --format ocel-sqlite --out log.sqlite",
             "veintrace export lot:VEC-7@vectorworks --direction down --viewer vectorworks --out lot.jsonld --json",
         ),
     ),

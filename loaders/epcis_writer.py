@@ -101,7 +101,7 @@ class Writer:
         if event is None:
             return False
         own: dict[str, Any] = {KEY: name_of(word.record, self._names), **self._speaker(word)}
-        first, later = _by_rank(word)
+        first, later = by_rank(word)
         read = self._read(word, {**event, **_prefixed(own)})
         if read is None:
             return False
@@ -150,7 +150,7 @@ class Writer:
             return
         cls = word.record.partition("-")[0]
         type_ = _vocabulary(cls, rest.fields, self._names.get(word.record) or "")
-        first, later = _by_rank(rest)
+        first, later = by_rank(rest)
         element = {"id": uri_of(word.record, self._names), "attributes": _standard(cls, rest.fields)}
         own: dict[str, Any] = {RECORDED: times.iso(first), **self._speaker(word)}
         read = self._read_element(word, type_, element)
@@ -186,7 +186,7 @@ def _line(told: dict[str, Any]) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(told))
 
 
-def _by_rank(word: Word) -> tuple[int, dict[int, Fields]]:
+def by_rank(word: Word) -> tuple[int, dict[int, Fields]]:
     """`(the first date of recording, what was recorded later by date)`."""
     ranks = {path: word.ranks.get(path, word.rank) for path in word.fields}
     first = min(ranks.values(), default=word.rank)
@@ -198,7 +198,7 @@ def _by_rank(word: Word) -> tuple[int, dict[int, Fields]]:
 
 
 def _same(word: Word, claim: Claim) -> bool:
-    first, later = _by_rank(word)
+    first, later = by_rank(word)
     alike = claim.record == word.record and claim.recorded_at == first and not later
     return alike and same_json(claim.fields, word.fields)
 

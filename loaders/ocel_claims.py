@@ -21,11 +21,9 @@ from loaders.csv_claims import referred
 from loaders.items import Context, Draft, Item, Problem, Refused
 from loaders.mapping_files import PlacedLog
 from loaders.ocel_form import LONGEST_NAME, LogItem, Part, Types, as_text, is_ever, undeclared, value_of
-from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS
+from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS, TYPE, Shown
 from loaders.ocel_plan import Plan, Plans
 
-TYPE = "x:ocel:type"
-"""Where the type of an object or event is kept."""
 INCOMING = frozenset(name for name, relation in RELATIONS.items() if relation.owner == "target")
 TypeOf = Callable[[str], str | None]
 """From the id of an object to its type, where the log tells it."""
@@ -332,10 +330,10 @@ class _Said:
         self._fail()
         try:
             own = [value for _, value in values.pop(OWN)]
-            shown = {name: each[-1][1] for name, each in values.items()}
-            related = [*self._relationships()]
+            time = self._time() if self._part == "events" else None
+            shown = Shown(self._type, time, {name: each[-1][1] for name, each in values.items()}, [*self._relationships()])
             self._fail()
-            yield from ocel_own.claims(self._at, self._id, own[-1], shown, related, self._steward, self._log.forced)
+            yield from ocel_own.claims(self._at, self._id, own[-1], shown, self._steward, self._log.forced)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = error.message if isinstance(error, TraceError) else str(error)
             repair = "take the attribute out, or export the log again"

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal, NamedTuple
 
 from graph import times
@@ -192,3 +193,23 @@ def as_text(value: Any) -> str:
 def is_ever(time: str) -> bool:
     """Whether a canonical instant is that of what an object has had ever since."""
     return time == EPOCH or times.span(time)[0] == 0
+
+
+# -- XML
+
+
+def declarations(types: Types) -> str:
+    """The elements of XML that declare the types of a log."""
+    told = ""
+    for single, declared in (("object", types.objects), ("event", types.events)):
+        told += f"<{single}-types>\n"
+        for name, attributes in declared.items():
+            inner = "".join(f'<attribute name="{quoted(each)}" type="{type_}"/>' for each, type_ in attributes.items())
+            told += f'<{single}-type name="{quoted(name)}"><attributes>{inner}</attributes></{single}-type>\n'
+        told += f"</{single}-types>\n"
+    return told
+
+
+def quoted(text: str) -> str:
+    """A text as an attribute of XML holds it, with the spaces that a reader would make alike."""
+    return escape(text).replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")

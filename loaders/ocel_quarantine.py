@@ -4,12 +4,11 @@ import json
 import re
 import shutil
 import tempfile
-from html import escape
 from typing import IO, Protocol, TextIO
 
 from loaders.items import Refused
 from loaders.ocel import REFUSED
-from loaders.ocel_form import LogItem, Part, Types
+from loaders.ocel_form import LogItem, Part, declarations
 
 _TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 
@@ -78,15 +77,3 @@ class _Xml:
 
     def close(self) -> None:
         self._file.write(f"</{self._open}>\n</log>\n" if self._open else "")
-
-
-def declarations(types: Types) -> str:
-    """The elements that declare the types of a log."""
-    told = ""
-    for part, declared in (("object", types.objects), ("event", types.events)):
-        told += f"<{part}-types>\n"
-        for name, attributes in declared.items():
-            inner = "".join(f'<attribute name="{escape(each)}" type="{type_}"/>' for each, type_ in attributes.items())
-            told += f'<{part}-type name="{escape(name)}"><attributes>{inner}</attributes></{part}-type>\n'
-        told += f"</{part}-types>\n"
-    return told

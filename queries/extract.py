@@ -4,7 +4,7 @@ That is what stewards say of its records and of what was measured of them, of wh
 containers: without these an object would be thought to be inside still.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from graph.claims import RETRACTED, edges_of, of_class
@@ -15,6 +15,8 @@ from graph.view import View
 from queries.containment import Holdings
 from queries.lineage import Lineage
 from queries.outcomes import outcomes
+
+_TOLD_AT_ONCE = 5_000
 
 
 class Extract(NamedTuple):
@@ -43,6 +45,15 @@ def extract(view: View, found: Lineage) -> Extract:
         keys |= _keys(view, told, frontier)
         frontier = set(_needed(told, keys)) - seen
     return Extract(sorted(words, key=lambda word: word[:2]), keys)
+
+
+def everything(view: View) -> Iterator[Extract]:
+    """The same of all that a viewer sees, some thousand ids after the other, in their order."""
+    frames = view.scoped_frames
+    for first in range(0, len(frames), _TOLD_AT_ONCE):
+        ids = set(frames.ids([*range(first, min(first + _TOLD_AT_ONCE, len(frames)))]))
+        told = view.words(ids)
+        yield Extract(sorted(told, key=lambda word: word[:2]), _keys(view, told, ids))
 
 
 # -- stays

@@ -50,7 +50,8 @@ SEEN_BY_HOSPITAL = {name: [name, "PAT-101", "--viewer", "st-vera"] for name in (
 }
 MAPPED = ("load", [*ANSWERS["load"], "--mapping", str(ROOT / "examples" / "mappings" / "cdmo.yaml")])
 PROV = ("export", [*ANSWERS["export"], "--format", "prov"])
-CASES = [*ANSWERS.items(), MAPPED, RULES, PROV, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
+OCEL = ("export", ["export", "--all", "--format", "ocel", "--out", "log.json"])
+CASES = [*ANSWERS.items(), MAPPED, RULES, PROV, OCEL, *OF_A_PART, *SEEN_BY_HOSPITAL.items()]
 
 
 def _closed(schema: Any) -> Any:
