@@ -74,22 +74,29 @@ def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
     builder, opened, inside, size = ijson.ObjectBuilder(), list[str](), 0, 0
     deepest, longest = max(place.count(".") for place in places) + 1, max(map(len, places))
     for event, value in ijson.basic_parse(stretch, use_float=True):
+        if inside:  # most of a document lies within its items: no more is done there than must be
+            if event in _BEGIN:
+                inside += 1
+                if len(opened) + inside > DEEPEST + 1:
+                    raise _too_deep(stretch)
+            elif event in _END:
+                inside -= 1
+                if not inside:
+                    opened.pop()
+                    stretch.passed()
+            elif event == "map_key" and len(value) > LONGEST_NAME:
+                raise _too_long_named(stretch)
+            continue
         if not opened:
             places = {"item"} & {*places} if event == "start_array" else {*places} - {"item"}
         if event in _END or event == "map_key":
             opened.pop()
         if len(opened) + (event in _BEGIN or event == "map_key") > DEEPEST:
-            reason = f"objects and lists may lie {DEEPEST} deep in each other"
-            raise UnreadableSource(stretch.name, f"byte {stretch.at:,} or before", reason, "write it flatter")
+            raise _too_deep(stretch)
         if event == "map_key" and len(value) > LONGEST_NAME:
-            reason = f"the name of a member may have {LONGEST_NAME:,} characters"
-            raise UnreadableSource(stretch.name, f"byte {stretch.at:,} or before", reason, "shorten it")
-        if inside:
-            if event in _END and len(opened) < inside:
-                inside = 0
-                stretch.passed()
-        elif len(opened) <= deepest and (prefix := ".".join(opened)) in places and event not in ("map_key", *_END):
-            inside = len(opened) + 1 if event in _BEGIN else 0
+            raise _too_long_named(stretch)
+        if len(opened) <= deepest and (prefix := ".".join(opened)) in places and event not in ("map_key", *_END):
+            inside = int(event in _BEGIN)
             stretch.passed()
         else:
             size += len(value) if isinstance(value, str) else 8
@@ -106,6 +113,16 @@ def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
         elif event in _BEGIN:
             opened.append("item" if event == "start_array" else "")
     return getattr(builder, "value", None)
+
+
+def _too_deep(stretch: "_Stretch") -> UnreadableSource:
+    reason = f"objects and lists may lie {DEEPEST} deep in each other"
+    return UnreadableSource(stretch.name, f"byte {stretch.at:,} or before", reason, "write it flatter")
+
+
+def _too_long_named(stretch: "_Stretch") -> UnreadableSource:
+    reason = f"the name of a member may have {LONGEST_NAME:,} characters"
+    return UnreadableSource(stretch.name, f"byte {stretch.at:,} or before", reason, "shorten it")
 
 
 class _Stretch:

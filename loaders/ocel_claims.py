@@ -207,7 +207,11 @@ class _Said:
             cells = [self._id, self._type, time, *(as_text(values[name]) if name in values else "" for name in plan.attributes)]
             self._steward, self._zone = self._taken("steward", plan.steward, cells, self._log.speaker) or self._log.speaker("")
             recorded_at = self._taken("recorded_at", plan.recorded_at, cells, self._moment)
-        draft = Draft.of(self._steward, plan.cls, self._identifiers(cells))
+        if plan.takes_nothing:
+            key, record = self._named()
+            draft = Draft(self._steward, plan.cls, record, names={record: key})
+        else:
+            draft = Draft.of(self._steward, plan.cls, self._identifiers(cells))
         fields = draft.fields
         fields["kind"] = plan.kind
         for column, path, take, convert in plan.values:
@@ -253,6 +257,14 @@ class _Said:
     def _moment(self, text: str) -> int:
         return times.span(csv_cells.instant(text, self._zone))[1]
 
+    def _named(self) -> tuple[str, str]:
+        """The key and id of the record, where the item's own id is all that names it. Raises `Refusal`."""
+        try:
+            return named(self._id, self._plan.cls, self._steward)
+        except InvalidIdentifier as error:
+            self._wrong("id", self._id, error.code, error.reason, error.repair)
+            raise Refusal(*self._problems) from None
+
     def _identifiers(self, cells: list[str]) -> list[Identifier]:
         """Under which identifiers the record stands. Raises `Refusal`."""
         told = self._taken("id", self._plan.id, cells, str) or self._id
@@ -274,20 +286,19 @@ class _Said:
         for qualifier, text in sorted({*self._relationships()}):
             relation, cls, role = self._log.plans.meaning(self._part, self._type, qualifier, self._log.type_of(text))
             try:
-                other = identified(text, cls, self._steward)
+                key, other = named(text, cls, self._steward)
             except InvalidIdentifier as error:
                 self._wrong("relationships", text, error.code, error.reason, error.repair)
                 continue
             if relation is None or qualifier:
-                kept.setdefault(qualifier, set()).add(other.text)
+                kept.setdefault(qualifier, set()).add(key)
             if relation is None:
                 continue
             if RELATIONS[relation].single and relation in draft.fields:
                 self._log.note(f"{self._type}: of several {relation} the first is one, the others are kept by their qualifier")
-                kept.setdefault(qualifier, set()).add(other.text)
+                kept.setdefault(qualifier, set()).add(key)
                 continue
-            properties = {"role": role} if role else {}
-            draft.relate(relation, identifiers.record_id(cls, other), other.text, incoming=relation in INCOMING, **properties)
+            draft.relate(relation, other, key, incoming=relation in INCOMING, role=role)
         if kept:
             name = QUALIFIERS if self._part == "events" else OBJECTS
             draft.fields[f".{name}"] = {qualifier: sorted(texts) for qualifier, texts in kept.items()}
@@ -345,6 +356,12 @@ def _latest(told: tuple[str, Any]) -> int:
 
 
 @lru_cache(maxsize=65_536)
+def named(text: str, cls: str, steward: str) -> tuple[str, str]:
+    """The key and the id of the record that an id of a log names. Raises as `identified` does."""
+    key = identified(text, cls, steward).text
+    return key, identifiers.keyed_id(cls, key)
+
+
 def identified(text: str, cls: str, steward: str) -> Identifier:
     """The identifier that an id of a log is: a key where it is one by its form, else a local number of its steward.
 
