@@ -22,9 +22,11 @@ from loaders.items import Context, Draft, Item, Problem, Refused
 from loaders.mapping_files import PlacedLog
 from loaders.ocel_form import LONGEST_NAME, LogItem, Part, Types, as_text, is_ever, undeclared, value_of
 from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS, TYPE, Shown
-from loaders.ocel_plan import Plan, Plans
+from loaders.ocel_plan import CELLS, TIME, Plan, Plans
 
 INCOMING = frozenset(name for name, relation in RELATIONS.items() if relation.owner == "target")
+EVENT = "x:ocel:event:"
+"""What the name of a value begins with that keeps an event's id and qualifiers where several are one record; its type follows."""
 TypeOf = Callable[[str], str | None]
 """From the id of an object to its type, where the log tells it."""
 _MOST_TEXT = 4_000
@@ -233,11 +235,10 @@ class _Said:
         if self._part == "objects":
             fields[f".{TYPE}"] = self._type
             return
-        if len(self._type) <= _MOST_TEXT:
-            fields.setdefault(".type", self._type)
-        if fields[".type"] != self._type:
+        fields.setdefault(".type", self._type)
+        if fields[".type"] != self._type and self._plan.id is None:
             fields[f".{TYPE}"] = self._type
-        if "ocel:time" not in self._plan.used:
+        if TIME not in self._plan.used:
             fields[".started_at"] = time
 
     def _taken(self, column: str, take: Callable[[list[str]], str] | None, cells: list[str], read: Callable[[str], Any]) -> Any:
@@ -249,8 +250,10 @@ class _Said:
             text = take(cells)
             return read(text) if text else None
         except Unfit as unfit:
-            told = ", ".join(self._plan.sources.get(column, ())) or column
-            problem = unfit.at(told, text)
+            names = self._plan.sources.get(column, ())
+            columns = (*CELLS, *self._plan.attributes)
+            told = ", ".join(cells[columns.index(name)] for name in names)
+            problem = unfit.at(", ".join(names) or column, told or text)
             self._problems.append(replace(problem, reason=f"{problem.reason} (as {self._plan.kind.lower()}.{column})"))
             return None
 
@@ -299,9 +302,11 @@ class _Said:
                 kept.setdefault(qualifier, set()).add(key)
                 continue
             draft.relate(relation, other, key, incoming=relation in INCOMING, role=role)
-        if kept:
-            name = QUALIFIERS if self._part == "events" else OBJECTS
-            draft.fields[f".{name}"] = {qualifier: sorted(texts) for qualifier, texts in kept.items()}
+        told = {qualifier: sorted(texts) for qualifier, texts in kept.items()}
+        if self._plan.id is not None:  # several events are one record: each keeps its own
+            draft.fields[f".{EVENT}{self._type}"] = {"id": self._id, **({"qualifiers": told} if told else {})}
+        elif told:
+            draft.fields[f".{QUALIFIERS if self._part == 'events' else OBJECTS}"] = told
 
     def _relationships(self) -> Iterator[tuple[str, str]]:
         for told in self._list("relationships"):

@@ -43,6 +43,7 @@ _LIMITS = {
 _ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
 _PRAGMAS = ("table_xinfo", "application_id")
 _NAIVE = re.compile(r"\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*", re.ASCII)
+_EVER = re.compile(r"1970-01-01[T ]00:00(:00(\.0+)?)?")  # whatever the zone of other times
 _GIVE = "give a log of OCEL 2.0 with the tables event, object, event_map_type, object_map_type and event_object"
 
 
@@ -211,7 +212,7 @@ class _Tables:
     def _of_object(self, type_: str, row: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
         """What a row says: of all its columns, or of the one that it says has changed."""
         time, changed, *values = row
-        when = EPOCH if time is None else self._moment(time)
+        when = EPOCH if time is None or _EVER.fullmatch(str(time)) else self._moment(time)
         for column, value in zip(self._attributes(self._of["objects"][type_]), values, strict=True):
             if value is not None and changed in (None, "", column.name):
                 yield {"name": column.name, "time": when, "value": self._value(column, value)}

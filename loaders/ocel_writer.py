@@ -33,6 +33,8 @@ _HANDOFF = {
 }
 _WRITABLE = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 """What XML 1.0 can hold (section 2.2); whatever form is written, the other holds the same."""
+_MOST_INTEGER = 2**53 - 1
+"""What all readers of JSON take (RFC 8259, section 6)."""
 _PRECISE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _TYPES: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "float"}
 
@@ -127,6 +129,8 @@ def _typed(path: str, value: Any) -> tuple[str, Any]:
     kind = _TYPES.get(type(value), "")
     if kind == "string" and (path.endswith("_at") or path in (".valid_from", ".valid_to")) and not path.startswith(".x:"):
         return ("time", _rfc(value)) if len(value) > 10 else ("", None)
+    if kind == "integer" and abs(value) > _MOST_INTEGER:
+        return "", None
     return (kind, value) if kind != "string" or _WRITABLE.fullmatch(value) else ("", None)
 
 

@@ -121,6 +121,8 @@ def found(
     once: dict[tuple[Path, str | None], Source] = {}
     for source in told.sources:
         once.setdefault((source.path.resolve(), source.sheet), source)
+    read = {source.log.file for source in told.sources if source.log}
+    told.notes += [f"no event log is read as {Path(each.file).name} says" for each in mappings.logs if each.file not in read]
     told.sources = sorted(once.values(), key=lambda source: source.kind != "Organization")
     told.notes += mapped.check([(source.path, source.table) for source in told.sources if source.table], mappings)
     return told
