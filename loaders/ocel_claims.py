@@ -173,7 +173,7 @@ class _Said:
         self._wrong(name, told, "INVALID_VALUE", "it is no list", f"write its {name} as a list")
         raise Refusal(*self._problems)
 
-    def _attributes(self, timed: bool) -> dict[str, list[tuple[str, Any]]]:
+    def _attributes(self, timed: bool, own: bool = False) -> dict[str, list[tuple[str, Any]]]:
         """The values of each attribute, each once, with the time it is so from; no time of what was ever so."""
         types = self._log.types.of(self._part)[self._type]
         found: dict[str, list[tuple[str, Any]]] = {}
@@ -188,7 +188,7 @@ class _Said:
             except Unfit as unfit:
                 self._problems.append(unfit.at(name, str(told.get("value"))))
                 continue
-            if value is None or (name in _THE_TYPE and value == self._type):
+            if value is None or (name in _THE_TYPE and value == self._type and not own):
                 continue
             if name not in types:
                 self._log.note(f"{self._type}: its type does not declare the attribute {name!r}, which is kept as it is")
@@ -342,7 +342,7 @@ class _Said:
     # -- what we exported
 
     def _own(self) -> Iterator[Claim]:
-        values = self._attributes(timed=True)
+        values = self._attributes(timed=True, own=True)
         self._fail()
         try:
             own = [value for _, value in values.pop(OWN)]
