@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test network reference damage fuzz study lint mutants bench bench-network bench-formats clean
+.PHONY: demo test network reference damage fuzz study lint mutants bench bench-network bench-formats bench-ocel clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -24,7 +24,7 @@ damage: .venv/stamp
 	VEINTRACE_DAMAGED=2000 $(BIN)/python -m pytest -v tests/loaders/test_damage.py
 
 SECONDS ?= 600
-FORMATS ?= csv epcis epcis-xml fhir archive mapping mapped-csv parquet excel
+FORMATS ?= csv epcis epcis-xml fhir ocel ocel-xml ocel-sqlite archive mapping mapped-csv parquet excel
 
 # SECONDS=N is how long each of FORMATS is fuzzed
 fuzz: .venv/stamp
@@ -52,6 +52,10 @@ bench-network: .venv/stamp
 
 bench-formats: .venv/stamp
 	$(BIN)/python -m benchmarks.formats
+
+# PEER=PYTHON is one that has pm4py; without it an environment is made
+bench-ocel: .venv/stamp
+	$(BIN)/python -m benchmarks.ocel $(if $(PEER),--peer $(PEER))
 
 clean:
 	rm -rf .venv build *.egg-info demo

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,11 +108,12 @@ def export(
         with whole_view(graph, viewer, as_of, cache) as view:
             told = ocel_exports.written(view, None, out, form.value)
     else:
-        written = {ExportFormat.EPCIS: exports.written, ExportFormat.PROV: prov.written}.get(
-            form, partial(ocel_exports.written, form=form.value)
-        )
         with _view(graph, viewer, as_of) as view:
-            told = written(view, ask_lineage(view, [view.resolve(identifier or "")], direction.value), out)
+            found = ask_lineage(view, [view.resolve(identifier or "")], direction.value)
+            if form.value in ocel_exports.FORMS:
+                told = ocel_exports.written(view, found, out, form.value)
+            else:
+                told = {ExportFormat.EPCIS: exports.written, ExportFormat.PROV: prov.written}[form](view, found, out)
     if json:
         print_json(told)
     else:

@@ -24,7 +24,6 @@ from loaders.ocel_form import LONGEST_NAME, LogItem, Part, Types, as_text, is_ev
 from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS, TYPE, Shown
 from loaders.ocel_plan import CELLS, TIME, Plan, Plans
 
-INCOMING = frozenset(name for name, relation in RELATIONS.items() if relation.owner == "target")
 EVENT = "x:ocel:event:"
 """What the name of a value begins with that keeps an event's id and qualifiers where several are one record; its type follows."""
 TypeOf = Callable[[str], str | None]
@@ -286,6 +285,7 @@ class _Said:
     def _relate(self, draft: Draft) -> None:
         """The relationships, in one order whatever that of the log; what is no relation of ours, or qualified, is kept, too."""
         kept: dict[str, set[str]] = {}
+        fields = draft.fields
         for qualifier, text in sorted({*self._relationships()}):
             relation, cls, role = self._log.plans.meaning(self._part, self._type, qualifier, self._log.type_of(text))
             try:
@@ -297,11 +297,15 @@ class _Said:
                 kept.setdefault(qualifier, set()).add(key)
             if relation is None:
                 continue
-            if RELATIONS[relation].single and relation in draft.fields:
+            path = relation if RELATIONS[relation].single else f"{relation} {other}"
+            if path == relation and fields.get(path, other) != other:
                 self._log.note(f"{self._type}: of several {relation} the first is one, the others are kept by their qualifier")
                 kept.setdefault(qualifier, set()).add(key)
                 continue
-            draft.relate(relation, other, key, incoming=relation in INCOMING, role=role)
+            fields[path] = other if path == relation else True
+            draft.names[other] = key
+            if role:
+                fields[f"{path} role"] = role
         told = {qualifier: sorted(texts) for qualifier, texts in kept.items()}
         if self._plan.id is not None:  # several events are one record: each keeps its own
             draft.fields[f".{EVENT}{self._type}"] = {"id": self._id, **({"qualifiers": told} if told else {})}

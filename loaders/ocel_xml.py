@@ -35,8 +35,13 @@ def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Itera
                 yield _item(log, _PARTS[place], element, number)
 
 
-def _listed(path: Path, reached: Callable[[int], None] = nowhere) -> Iterator[tuple[str, _Element, int]]:
-    """Each element that lies in a list of a log: the name of the list, the element, and how manieth it is in lists of this name."""
+def _listed(
+    path: Path, reached: Callable[[int], None] = nowhere, met: set[str] | None = None
+) -> Iterator[tuple[str, _Element, int]]:
+    """Each element that lies in a list of a log: the name of the list, the element, and how manieth it is in lists of this name.
+
+    The names of lists, empty ones too, are added to `met` as they begin."""
+    met = set() if met is None else met
     with path.open("rb") as file:
         stretch = Stretch(path, file, reached)
         place, depth, counts = "", 0, dict[str, int]()
@@ -47,6 +52,7 @@ def _listed(path: Path, reached: Callable[[int], None] = nowhere) -> Iterator[tu
                     _is_log(path, element)
                 elif depth == 2:
                     place = str(element.tag)
+                    met.add(place)
                 if depth <= 3:
                     stretch.passed()
                 continue
@@ -67,20 +73,19 @@ def _is_log(path: Path, root: _Element) -> None:
 
 def _types_of(path: Path) -> Types:
     """What a log declares. Raises `UnreadableSource` for what is no log."""
-    found, met = Types(), dict[str, bool]()
-    for place, element, _ in _listed(path):
+    found, met = Types(), set[str]()
+    for place, element, _ in _listed(path, met=met):
         if place not in _DECLARING:
-            if len(met) == len(_DECLARING):
+            if met.issuperset(_DECLARING):
                 break
             continue
-        met[place] = True
         told = {"name": element.get("name"), "attributes": [dict(each.attrib) for each in element.iter("attribute")]}
         try:
             (found.events if place == "event-types" else found.objects).update(declared(told))
         except ValueError as error:
             at = f"/log/{place}/{element.tag!s} line {element.sourceline}"
             raise UnreadableSource(str(path), at, str(error), "declare the type as OCEL 2.0 does") from None
-    if not met:
+    if met.isdisjoint(_DECLARING):
         raise UnreadableSource(str(path), "/log", "it declares no types of events or objects", _GIVE)
     return found
 

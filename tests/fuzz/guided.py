@@ -65,7 +65,14 @@ def main() -> None:
 
 def _also(name: str, folder: str) -> list[bytes]:
     """Files of the format in a folder."""
-    ends = {"epcis": (".json", ".jsonld"), "epcis-xml": (".xml",), "fhir": (".json", ".ndjson")}.get(name, ())
+    ends = {
+        "epcis": (".json", ".jsonld"),
+        "epcis-xml": (".xml",),
+        "fhir": (".json", ".ndjson"),
+        "ocel": (".json",),
+        "ocel-xml": (".xml",),
+        "ocel-sqlite": (".sqlite",),
+    }.get(name, ())
     paths = [path for path in sorted(Path(folder).rglob("*")) if path.suffix in ends] if folder else []
     return [path.read_bytes() for path in paths if path.stat().st_size < _LARGEST]
 

@@ -23,7 +23,8 @@ _LEAVES = {
     "excel": rb"<[^>]*>|[^<>]+|\"[^\"]*\"|<c[^>]*>.*?</c>",
 }
 _LEAVES["mapped-csv"], _LEAVES["fhir"] = _LEAVES["csv"], _LEAVES["epcis"]
-_JSON = ("epcis", "fhir")
+_LEAVES["ocel"], _LEAVES["ocel-xml"] = _LEAVES["epcis"], _LEAVES["epcis-xml"]
+_JSON = ("epcis", "fhir", "ocel")
 _FIRST = 2**20
 """Most bytes that are unpacked to be changed."""
 
@@ -83,7 +84,7 @@ class Mutator:
                 [b'"%b"' % word.replace(b"\\", b"").replace(b'"', b""), b"null", b"[]", b"{}", b"1e400", b"[[]]", b"-0"]
             )
             return named[1] + value if named else value
-        if self._name in ("epcis-xml", "excel") and leaf.startswith(b"<"):
+        if self._name in ("epcis-xml", "ocel-xml", "excel") and leaf.startswith(b"<"):
             tag = re.sub(rb'"[^"]*"', lambda _: b'"%b"' % word, leaf, count=1)
             return tag if tag != leaf else re.sub(rb"\w+", lambda _: word, leaf, count=1)
         return b'"%b"' % word.replace(b'"', b"") if leaf.startswith(b'"') else word

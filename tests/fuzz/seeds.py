@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +22,7 @@ from loaders.epcis_check import BIZSTEPS, DISPOSITIONS, EVENTS
 from loaders.generator import generate
 from loaders.mapping import Condition, Made, Mapping, Table, Value
 from tests import exports
-from tests.fuzz import seeds_fhir
+from tests.fuzz import seeds_fhir, seeds_ocel
 from tests.fuzz.seeds_epcis import KEYS, documents, xml_documents
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +73,7 @@ def seeds(name: str) -> list[bytes]:
         "epcis": lambda: [*documents(), *_generated("epcis", "*.jsonld")],
         "epcis-xml": lambda: [*xml_documents()],
         "fhir": lambda: [*seeds_fhir.documents()],
+        **{form: partial(seeds_ocel.logs, form) for form in seeds_ocel.LOGS},
         "archive": lambda: [*_archives()],
         "mapping": lambda: [path.read_bytes() for path in (OWN_MAPPING, *sorted(MAPPINGS.glob("*.yaml")))],
         "mapped-csv": lambda: [*_exported()],
@@ -91,6 +92,7 @@ def words(name: str) -> list[str]:
         "epcis": epcis,
         "epcis-xml": [*epcis, "<![CDATA[", "]]>", "<!--", "-->", "<!DOCTYPE a [<!ENTITY b 'c'>]>", "&#x1F600;", "&lt;", "xmlns:a="],
         "fhir": _names_in(b"".join(seeds_fhir.documents()).decode()),
+        **dict.fromkeys(seeds_ocel.LOGS, seeds_ocel.WORDS),
         "archive": ["PK\x03\x04", "PK\x05\x06", "PK\x01\x02", "../", ".csv", ".zip"],
         "mapping": [
             *parts,

@@ -20,6 +20,7 @@ from loaders.pipeline import Options, land, load
 from loaders.reading import read_one
 from loaders.sources import Found, Source, found
 from tests.fuzz.seeds import MAPPINGS, OWN_MAPPING, TABLE
+from tests.fuzz.seeds_ocel import LOG_MAPPING, LOGS
 
 LONGEST = 20.0
 """Seconds of the processor that one small file may take."""
@@ -78,6 +79,9 @@ TARGETS = {
         Target("epcis", "events.jsonld"),
         Target("epcis-xml", "events.xml"),
         Target("fhir", "sent.json"),
+        Target("ocel", "log.json"),
+        Target("ocel-xml", "log.xml"),
+        Target("ocel-sqlite", "log.sqlite", 65_536),
         Target("archive", "material.csv.gz", 32_768),
         Target("mapping"),
         Target("mapped-csv"),
@@ -99,7 +103,11 @@ _read: dict[str, Mappings] = {}
 def _mappings(name: str) -> Mappings:
     """The mappings of a format, read once."""
     if name not in _read:
-        paths = {"mapped-csv": [OWN_MAPPING, MAPPINGS / "cdmo.yaml"], "excel": [MAPPINGS / "hospital.yaml"]}.get(name, [])
+        paths = {
+            "mapped-csv": [OWN_MAPPING, MAPPINGS / "cdmo.yaml"],
+            "excel": [MAPPINGS / "hospital.yaml"],
+            **{form: [LOG_MAPPING] for form in LOGS},
+        }.get(name, [])
         _read[name] = read_files(paths)
     return _read[name]
 

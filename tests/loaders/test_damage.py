@@ -20,6 +20,7 @@ from loaders.items import Context, Item, Refused
 from loaders.pipeline import Options, load
 from loaders.reading import read_one
 from loaders.sources import found
+from tests.ocel_logs import log, write
 
 FILES = int(os.environ.get("VEINTRACE_DAMAGED", "120"))
 TABLES = ("handoff", "material", "step", "input_to", "observation", "contained_in", "person", "subject_of")
@@ -91,8 +92,40 @@ def resource(number: int) -> bytes:
     return orjson.dumps(told)
 
 
+def logged(number: int) -> dict[str, str]:
+    """One event of a log, in JSON and XML."""
+    time, name, other = (
+        f"2024-05-{number % 28 + 1:02d}T10:{number % 60:02d}:00.25+02:00",
+        f"ev-{number:06d}",
+        f"bag-{number % 9:06d}",
+    )
+    told = {
+        "id": name,
+        "type": ("fill", "ship")[number % 2],
+        "time": time,
+        "attributes": [{"name": "volume", "value": number + 0.5}],
+        "relationships": [{"objectId": other, "qualifier": "filled"}],
+    }
+    xml = f'<event id="{name}" type="{told["type"]}" time="{time}"><attributes><attribute name="volume">{number}.5</attribute>'
+    xml += f'</attributes><objects><relationship object-id="{other}" qualifier="filled"/></objects></event>'
+    return {"json": orjson.dumps(told).decode(), "xml": xml}
+
+
+def logs() -> Iterator[File]:
+    """Event logs (OCEL) in JSON and XML."""
+    volume = '"attributes": [{"name": "volume", "type": "float"}]'
+    types = ", ".join(f'{{"name": "{name}", {volume}}}' for name in ("fill", "ship"))
+    head = f'{{"objectTypes": [], "eventTypes": [{types}], "events": [\n'.encode()
+    yield File("log.ocel.json", head, [logged(number)["json"].encode() for number in range(ROWS)], b",\n", b"]}\n")
+    volume = '<attributes><attribute name="volume" type="float"/></attributes>'
+    types = "".join(f'<event-type name="{name}">{volume}</event-type>' for name in ("fill", "ship"))
+    root = f"<log><object-types/><event-types>{types}</event-types><events>\n".encode()
+    yield File("log.xmlocel", root, [logged(number)["xml"].encode() for number in range(ROWS)], b"\n", b"\n</events></log>\n")
+
+
 def documents() -> Iterator[File]:
-    """EPCIS in JSON-LD and XML, and FHIR in lines and in a bundle."""
+    """EPCIS in JSON-LD and XML, FHIR in lines and in a bundle, event logs."""
+    yield from logs()
     yield File("bulk.ndjson", b"", [resource(number) for number in range(ROWS)], b"\n", b"\n")
     entries = [b'{"resource": %b}' % resource(number) for number in range(ROWS)]
     yield File("bundle.json", b'{"resourceType": "Bundle", "type": "collection", "entry": [\n', entries, b",\n", b"]}\n")
@@ -171,7 +204,7 @@ def truncated(file: File, draw: random.Random) -> Damaged:
         if at <= length:
             whole.add(number)
         at += len(file.between)
-    return file.whole()[:length], set() if file.name.endswith(("jsonld", "bundle.json")) else whole
+    return file.whole()[:length], set() if file.name.endswith(("jsonld", "bundle.json", "ocel.json")) else whole
 
 
 def flipped(file: File, draw: random.Random) -> Damaged:
@@ -221,7 +254,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[File]:
     return [*tables(folder), *documents()]
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonld", "xml", "ndjson", "bundle.json"])
+@pytest.mark.parametrize("form", ["csv", "jsonld", "xml", "ndjson", "bundle.json", "ocel.json", "xmlocel"])
 def test_what_is_damaged_gets_a_verdict_and_all_else_lands(form: str, files: list[File], tmp_path: Path) -> None:
     draw, verdicts = random.Random(form), Counter[str]()
     chosen = [file for file in files if file.name.endswith(form)]
@@ -267,3 +300,24 @@ def loaded(path: Path, folder: Path) -> Counter[str]:
     assert first["read"] == sum(first[name] for name in names)
     assert (again["added"], again["refused"], again["read"]) == (0, first["refused"], first["read"])
     return Counter({name: first[name] for name in names})
+
+
+def test_a_damaged_database_ends_in_verdicts(tmp_path: Path) -> None:
+    """Bytes that are others, and files that break off: what can be read lands, and nothing is left without a word."""
+    draw, verdicts = random.Random("sqlite"), Counter[str]()
+    events = [{"id": f"ev-{n}", "type": "fill", "time": "2024-05-01T10:00:00Z", "to": [(f"b-{n % 9}", "in")]} for n in range(200)]
+    (tmp_path / "sent").mkdir()
+    path = write(log(events, [{"id": f"b-{n}", "type": "Bag"} for n in range(9)]), tmp_path / "sent" / "log.sqlite")
+    whole = path.read_bytes()
+    for number in range(FILES):
+        data = bytearray(whole)
+        for _ in range(1 + number % 8):
+            data[draw.randrange(100, len(data))] ^= 1 << draw.randrange(8)
+        path.write_bytes(data[: draw.randrange(16, len(data))] if number % 4 == 0 else data)
+        for item in read(path, tmp_path):
+            if isinstance(item, Refused):
+                assert item.problems
+                assert all(problem.code and problem.reason and problem.repair for problem in item.problems)
+        verdicts.update(loaded(path, tmp_path))
+    assert verdicts["added"] > FILES
+    assert verdicts["refused"] > FILES / 4
