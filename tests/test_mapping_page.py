@@ -1,4 +1,4 @@
-"""The page on mappings is true: its files are written, its commands run in order, and their output compared."""
+"""The pages on mappings and event logs are true: their files are written, their commands run in order, their output compared."""
 
 from pathlib import Path
 
@@ -6,15 +6,14 @@ import pytest
 
 from tests import pages
 
-PAGE = (pages.ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
 
-
+@pytest.mark.parametrize("page", ["mapping.md", "ocel.md"])
 def test_every_command_of_the_page_gives_the_output_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pages.enter(tmp_path, monkeypatch)
     ran = 0
-    for language, name, text in pages.blocks(PAGE):
+    for language, name, text in pages.blocks((pages.ROOT / "docs" / page).read_text(encoding="utf-8")):
         if language == "console":
             ran += pages.run(text, capsys)
         else:

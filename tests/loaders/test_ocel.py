@@ -1,7 +1,10 @@
 """An object-centric event log says the same in JSON, XML and SQLite, loses nothing, and what is wrong in it is told and kept."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from tests.ocel_logs import EPOCH, Log, log, write
 
 Landed = Callable[..., LoadReport]
 NewStore = Callable[[], SqliteStore]
+ROOT = Path(__file__).parents[2]
 FORMS = (".json", ".xml", ".sqlite")
 PALLETS = "process/logs/pallet-logistics-v0.9.sqlite"
 
@@ -351,3 +355,40 @@ def test_a_document_of_another_form_is_told_apart(tmp_path: Path) -> None:
     turned = tmp_path / "turned.json"
     turned.write_text(json.dumps(dict(reversed(told.items()))), encoding="utf-8")
     assert format_of(turned) == "ocel"
+
+
+# -- memory
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from loaders.items import Context
+from loaders.reading import read_one
+from loaders.sources import Source
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+form, small, large = sys.argv[1:]
+counts = [sum(1 for _ in read_one(Source(Path(small), form), Context("H")))]
+before = peak()
+counts.append(sum(1 for _ in read_one(Source(Path(large), form), Context("H"))))
+print(*counts, (peak() - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_log_forty_times_as_long_takes_little_more_memory(form: str, tmp_path: Path) -> None:
+    paths = []
+    for count in (1_000, 40_000):
+        events = [
+            {"id": f"e{n}", "type": "go", "time": "2024-05-01T10:00:00Z", "has": {"note": f"{n}" * 20}, "to": [(f"b{n % 7}", "in")]}
+            for n in range(count)
+        ]
+        paths.append(str(write(log(events, [], go={"note": "string"}), tmp_path / f"{count}{form}")))
+    command = [sys.executable, "-c", MEASURE, format_of(Path(paths[0])) or "", *paths]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}).stdout
+    small, large, grown = map(int, told.split())
+    assert (small, large) == (1_000, 40_000)
+    assert grown < 30, f"{grown} MB"
