@@ -56,9 +56,11 @@ class Log:
 
     def item(self, part: Part, at: str, told: Any) -> Item | Refused:
         """What an event or object says."""
+        before = len(self._notes)
         try:
             claims = [*_Said(self, part, at, told).claims()]
         except Refusal as error:
+            del self._notes[before:]
             return Refused(at, error.problems, LogItem(part, told, self.types))
         if self._notes:
             notes = tuple(self._notes)
@@ -154,14 +156,14 @@ class _Said:
 
     def _time(self) -> str:
         told = self._told.get("time")
-        if told is None or told == "":
-            self._wrong("time", "", "MISSING", "the event has no time", "write when it happened (ISO 8601 with an offset)")
-            return ""
         try:
-            return str(value_of(told, "time", self._zone) or "")
+            time = value_of(told, "time", self._zone)
         except Unfit as unfit:
             self._problems.append(unfit.at("time", str(told)))
             return ""
+        if time is None:
+            self._wrong("time", told or "", "MISSING", "the event has no time", "write when it happened (ISO 8601 with an offset)")
+        return str(time)
 
     def _list(self, name: str) -> list[Any]:
         told = self._told.get(name)
@@ -204,14 +206,13 @@ class _Said:
     def _draft(self, time: str, values: dict[str, Any]) -> tuple[Draft, int | None]:
         """The record with its fields, and when it was recorded, where the mapping tells."""
         plan, cells, recorded_at = self._plan, list[str](), None
-        if not plan.takes_nothing:
-            cells = [self._id, self._type, time, *(as_text(values[name]) if name in values else "" for name in plan.attributes)]
-            self._steward, self._zone = self._taken("steward", plan.steward, cells, self._log.speaker) or self._log.speaker("")
-            recorded_at = self._taken("recorded_at", plan.recorded_at, cells, self._moment)
         if plan.takes_nothing:
             key, record = self._named()
             draft = Draft(self._steward, plan.cls, record, names={record: key})
         else:
+            cells = [self._id, self._type, time, *(as_text(values[name]) if name in values else "" for name in plan.attributes)]
+            self._steward, self._zone = self._taken("steward", plan.steward, cells, self._log.speaker) or self._log.speaker("")
+            recorded_at = self._taken("recorded_at", plan.recorded_at, cells, self._moment)
             draft = Draft.of(self._steward, plan.cls, self._identifiers(cells))
         fields = draft.fields
         fields["kind"] = plan.kind

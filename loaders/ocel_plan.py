@@ -6,6 +6,7 @@ tables can say of a cell (maps, dates, templates, fixed words) is said here in t
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from graph.errors import InvalidMapping
@@ -93,7 +94,7 @@ class Plans:
         if placed and faults:
             raise InvalidMapping(placed.file, faults)
         self._rules = told.relations if told else []
-        self._meanings: dict[tuple[Part, str, str, str | None], Meaning] = {}
+        self.meaning = lru_cache(maxsize=16_384)(self._meaning)  # a log may have as many qualifiers as relationships
         self.needs_types = any(rule.to for rule in self._rules) or any(p.cls != "object" for p in self._of["objects"].values())
         self.unmet = [f"{part[:-1]} type {name!r}" for part in mapped for name in mapped[part] if name not in types.of(part)]
 
@@ -101,14 +102,8 @@ class Plans:
         """What items of a type are; None of one that the log does not declare."""
         return self._of[part].get(type_)
 
-    def meaning(self, part: Part, type_: str, qualifier: str, to: str | None) -> Meaning:
-        """What a relationship of an item of a type is, with an object of type `to`, where that is known."""
-        key = (part, type_, qualifier, to)
-        if key not in self._meanings:
-            self._meanings[key] = self._meaning(*key)
-        return self._meanings[key]
-
     def _meaning(self, part: Part, type_: str, qualifier: str, to: str | None) -> Meaning:
+        """What a relationship of an item of a type is, with an object of type `to`, where that is known."""
         plan = self._of[part][type_]
         named = self._of["objects"].get(to) if to is not None else None
         for rule in self._rules:
@@ -134,7 +129,6 @@ class Plans:
         columns = {name: at for at, name in enumerate((*CELLS, *attributes))}
         scope = Scope(columns, {}, self._placed.shared, typed=True, noted=self._noted)
         values = {**(self._placed.shared.common or {}), **(told.columns if told else {})}
-        values.pop("retract", None)
         at = f"/ocel/{part}/{type_.replace('~', '~0').replace('/', '~1')}/columns"
         if wrong := [*_unknown(at, values, columns)]:
             faults += wrong
@@ -160,7 +154,9 @@ class Plans:
 
 
 def _unknown(at: str, values: Mapping[str, Value], columns: Mapping[str, int]) -> Iterator[Wrong]:
-    """The names that a mapping speaks of and that a type of the log does not have."""
+    """What a mapping speaks of and a type of the log, or any, does not have."""
+    if "retract" in values:
+        yield problem("/common/retract", "", "an event log takes nothing back", "say it of tables alone")
     for column, value in values.items():
         for name in value.columns:
             if name not in columns:

@@ -140,6 +140,7 @@ def test_a_time_without_offset_is_utc_in_sqlite_and_of_the_organisation_elsewher
 
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no time": ({"id": "e9", "type": "go", "has": {"count": 1}}, "time", "MISSING"),
+    "a time that is none": ({"id": "e9", "type": "go", "time": "null"}, "time", "MISSING"),
     "no instant": ({"id": "e9", "type": "go", "time": "yesterday"}, "time", "INVALID_INSTANT"),
     "no number": ({"id": "e9", "type": "go", "time": "2024-05-01T10:00:00Z", "has": {"count": "many"}}, "count", "INVALID_VALUE"),
     "a broken key": ({"id": "sscc:123", "type": "go", "time": "2024-05-01T10:00:00Z"}, "id", "INVALID_IDENTIFIER"),
