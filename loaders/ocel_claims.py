@@ -191,6 +191,8 @@ class _Said:
                 continue
             if value is None or (name in _THE_TYPE and value == self._type and not own):
                 continue
+            if own and when and not is_ever(when):
+                continue  # what was measured of it, which is an object of its own
             if name not in types:
                 self._log.note(f"{self._type}: its type does not declare the attribute {name!r}, which is kept as it is")
             pair = (when if when and not is_ever(when) else "", value)

@@ -38,7 +38,10 @@ def _as_json(part: Part, item: Written) -> dict[str, Any]:
         "id": item.name,
         "type": item.type,
         **({"time": item.time} if part == "events" else {}),
-        "attributes": [{"name": name, **when, "value": value} for name, (_, value) in item.attributes],
+        "attributes": [
+            *({"name": name, **when, "value": value} for name, (_, value) in item.attributes),
+            *({"name": each.attribute, "time": each.time, "value": each.value} for each in item.changes),
+        ],
         "relationships": [{"objectId": name, "qualifier": qualifier} for qualifier, name in item.related],
     }
 
@@ -60,6 +63,10 @@ def _as_xml(part: Part, item: Written) -> str:
     head += f' time="{item.time}">' if part == "events" else ">"
     attributes = "".join(
         f'<attribute name="{quoted(name)}"{when}>{_text(kind, value)}</attribute>' for name, (kind, value) in item.attributes
+    )
+    attributes += "".join(
+        f'<attribute name="{quoted(each.attribute)}" time="{each.time}">{_text(each.kind, each.value)}</attribute>'
+        for each in item.changes
     )
     related = "".join(
         f'<relationship object-id="{quoted(name)}" qualifier="{quoted(qualifier)}"/>' for qualifier, name in item.related
@@ -108,6 +115,9 @@ def _fill(database: sqlite3.Connection, spool: Spool, part: Part) -> None:
         told = {name: value for name, (_, value) in item.attributes}
         first = [item.name, item.time] if part == "events" else [item.name, EPOCH, None]
         database.execute(inserts[item.type], [*first, *map(told.get, spool.types.of(part)[item.type])])
+        for each in item.changes:
+            values = (each.value if name == each.attribute else None for name in spool.types.of(part)[item.type])
+            database.execute(inserts[item.type], [item.name, each.time, each.attribute, *values])
         database.execute(f"INSERT INTO {single} VALUES (?, ?)", (item.name, item.type))
         rows = [(item.name, name, qualifier) for qualifier, name in item.related]
         database.executemany(f"INSERT INTO {relating} VALUES (?, ?, ?)", rows)

@@ -15,6 +15,15 @@ _MOST_ATTRIBUTES = 1_000
 _RESERVED = ("ocel_id", "ocel_time", "ocel_changed_field", OWN)
 
 
+class Change(NamedTuple):
+    """A value that an object had from a time on, for other tools: the record of it is an object of its own."""
+
+    attribute: str
+    time: str
+    kind: str
+    value: Any
+
+
 class Written(NamedTuple):
     """An item: `attributes` are `(name, (type, value))`, `related` `(qualifier, name)`."""
 
@@ -23,6 +32,7 @@ class Written(NamedTuple):
     time: str | None
     attributes: Sequence[tuple[str, tuple[str, Any]]]
     related: Sequence[tuple[str, str]]
+    changes: Sequence[Change] = ()
 
 
 class Spool:
@@ -33,7 +43,8 @@ class Spool:
         self._cases: dict[tuple[Part, str], dict[str, str]] = {}
         self._database = sqlite3.connect("")
         self._database.executescript(
-            "CREATE TABLE item (number INTEGER PRIMARY KEY, part TEXT, name TEXT, body BLOB);"
+            "CREATE TABLE item (number INTEGER PRIMARY KEY, part TEXT, name TEXT, type TEXT, body BLOB);"
+            "CREATE TABLE change (name TEXT, attribute TEXT, time TEXT, kind TEXT, value);"
             "CREATE TABLE needed (name TEXT PRIMARY KEY, type TEXT) WITHOUT ROWID;"
         )
 
@@ -65,7 +76,11 @@ class Spool:
         """Write an item down."""
         self.types.of(part).setdefault(type_, {})[OWN] = "string"
         body = orjson.dumps([name, type_, time, attributes, sorted({*related})])
-        self._database.execute("INSERT INTO item (part, name, body) VALUES (?, ?, ?)", (part, name, body))
+        self._database.execute("INSERT INTO item (part, name, type, body) VALUES (?, ?, ?, ?)", (part, name, type_, body))
+
+    def changed(self, name: str, change: Change) -> None:
+        """An object had a value from a time on."""
+        self._database.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?)", (name, *change))
 
     def needs(self, name: str, type_: str) -> None:
         """An object is named, which must be in the log: if nothing is told of it, as one of this type."""
@@ -81,7 +96,19 @@ class Spool:
         for name, type_ in self._database.execute(untold).fetchall():
             self.add("objects", name, type_, None, [(OWN, ("string", "[]"))], [])
             count += 1
+        self._declare_changes()
         return count
+
+    def _declare_changes(self) -> None:
+        """Declare what changes; drop what cannot be declared, or is of no object of the log."""
+        run = self._database.execute
+        run("CREATE INDEX by_changed ON change (name, time)")
+        run("DELETE FROM change WHERE name NOT IN (SELECT name FROM item WHERE part = 'objects')")
+        joined = "FROM change JOIN item ON item.name = change.name AND item.part = 'objects'"
+        for type_, attribute, kind in run(f"SELECT DISTINCT type, attribute, kind {joined} ORDER BY 1, 2, 3").fetchall():
+            if not self.declare("objects", type_, attribute, kind):
+                wrong = "name IN (SELECT name FROM item WHERE type = ? AND part = 'objects') AND attribute = ? AND kind = ?"
+                run(f"DELETE FROM change WHERE {wrong}", (type_, attribute, kind))
 
     def count(self, part: Part) -> int:
         """How many events, or objects, there are."""
@@ -92,6 +119,9 @@ class Spool:
         """The events, or objects, in the order in which they were told."""
         for (body,) in self._database.execute("SELECT body FROM item WHERE part = ? ORDER BY number", (part,)):
             name, type_, time, attributes, related = orjson.loads(body)
-            yield Written(
-                name, type_, time, [(each, (kind, value)) for each, (kind, value) in attributes], [(q, n) for q, n in related]
-            )
+            told = [(each, (kind, value)) for each, (kind, value) in attributes]
+            yield Written(name, type_, time, told, [(q, n) for q, n in related], self._changes(name) if part == "objects" else ())
+
+    def _changes(self, name: str) -> list[Change]:
+        asked = "SELECT DISTINCT attribute, time, kind, value FROM change WHERE name = ? ORDER BY time, attribute, value"
+        return [Change(*row) for row in self._database.execute(asked, (name,))]

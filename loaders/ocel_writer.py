@@ -20,7 +20,7 @@ from loaders.epcis_said import IMPLIED, LATER, RECORDED, STEWARD, differences, i
 from loaders.epcis_writer import by_rank
 from loaders.ocel_form import LONGEST_NAME, Part
 from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS, TYPE, Shown, said, statement
-from loaders.ocel_spool import Spool
+from loaders.ocel_spool import Change, Spool
 
 Names = Mapping[str, str | None]
 _STEP = (".started_at", ".ended_at")
@@ -66,6 +66,19 @@ class Writer:
             self._spool.add(part, f"{name} {moment}", _type(cls, live, moment), time, [told], related)
         for _, other in related:
             self._spool.needs(other, _default(other))
+        if cls == "observation":
+            self._measured(live, names)
+
+    def _measured(self, fields: Fields, names: Names) -> None:
+        """Tell a measured value as one of what it is about, too: where others look for it."""
+        time, code, unit = (fields.get(path) for path in (".observed_at", ".code", ".unit"))
+        kind, value = _typed(".value", fields.get(".value", fields.get(".value_text")))
+        name = f"{code} ({unit})" if unit else code
+        if not (kind and name and time and len(time) > 10) or ".comparator" in fields or not _WRITABLE.fullmatch(name):
+            return
+        for edge in edges_of("observation-", "", fields):
+            if edge.type == "ABOUT":
+                self._spool.changed(name_of(edge.target, names), Change(name[:LONGEST_NAME], _rfc(time), kind, value))
 
     def _attributes(
         self, part: Part, type_: str, cls: str, fields: Fields, moments: list[tuple[str, str]]

@@ -257,6 +257,28 @@ def test_each_moment_of_a_handoff_is_an_event_and_says_itself_once(corrected: Sq
     assert {each["type"] for each in told["objects"] if each["id"].startswith("event/")} == {"Retracted", "plan"}
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_what_changed_in_a_log_comes_out_as_a_change_again(form: str, tmp_path: Path) -> None:
+    told = log(
+        [],
+        [{"id": "b1", "type": "Bag", "has": {
+            "weight": [(EPOCH, 100.0), ("2024-05-01T10:00:00+02:00", 98.5), ("2024-05-02T08:00:00.5Z", 97.0)],
+            "state": [("2024-05-01T10:00:00+02:00", "thawed")]}}],
+        Bag={"weight": "float", "state": "string"},
+    )  # fmt: skip
+    store = loaded([write(told, tmp_path / "told.json")], tmp_path, steward="LAB")
+    out = exported(view(store), tmp_path, form)
+    again = loaded([out], tmp_path)
+    assert digest(again) == digest(store)
+    [bag] = [item for item in document(view(again), tmp_path)["objects"] if item["type"] == "Bag"]
+    changes = [(each["name"], each["time"], each["value"]) for each in bag["attributes"] if each["time"] != EPOCH]
+    assert changes == [
+        ("state", "2024-05-01T10:00:00+02:00", "thawed"),
+        ("weight", "2024-05-01T10:00:00+02:00", 98.5),
+        ("weight", "2024-05-02T08:00:00.5Z", 97.0),
+    ]
+
+
 def test_a_log_says_what_its_viewer_sees_and_nothing_else(tmp_path: Path) -> None:
     generate(tmp_path / "csv", 4, 1)
     store = loaded([tmp_path / "csv"], tmp_path)
