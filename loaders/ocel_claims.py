@@ -20,7 +20,7 @@ from loaders.csv_cells import Unfit
 from loaders.csv_claims import referred
 from loaders.items import Context, Draft, Item, Problem, Refused
 from loaders.mapping_files import PlacedLog
-from loaders.ocel_form import LONGEST_NAME, LogItem, Part, Types, as_text, is_ever, undeclared, value_of
+from loaders.ocel_form import LONGEST_ID, LONGEST_NAME, LogItem, Part, Types, as_text, is_ever, undeclared, value_of
 from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS, TYPE, Shown
 from loaders.ocel_plan import CELLS, TIME, Plan, Plans
 
@@ -146,11 +146,11 @@ class _Said:
             raise Refusal(*self._problems)
 
     def _text(self, name: str) -> str:
-        told = self._told.get(name)
-        if isinstance(told, str) and told.strip() and len(told) <= LONGEST_NAME:
+        told, most = self._told.get(name), LONGEST_ID if name == "id" else LONGEST_NAME
+        if isinstance(told, str) and told.strip() and len(told) <= most:
             return told
         missing = told is None or (isinstance(told, str) and not told.strip())
-        reason = f"it has no {name}" if missing else f"its {name} is no text of 1 to {LONGEST_NAME:,} characters"
+        reason = f"it has no {name}" if missing else f"its {name} is no text of 1 to {most:,} characters"
         self._wrong(name, "" if missing else told, "MISSING" if missing else "INVALID_VALUE", reason, f"write its {name} as a text")
         return ""
 
@@ -319,7 +319,7 @@ class _Said:
         for told in self._list("relationships"):
             text = told.get("objectId") if isinstance(told, dict) else None
             qualifier = (told.get("qualifier") if isinstance(told, dict) else None) or ""
-            if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_NAME:
+            if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_ID:
                 self._wrong("relationships", told, "MISSING", "a relationship names no object", "write its objectId")
             elif not isinstance(qualifier, str) or len(qualifier) > LONGEST_NAME:
                 self._wrong("relationships", told, "INVALID_VALUE", "a qualifier is no short text", "write its qualifier as a text")

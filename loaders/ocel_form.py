@@ -21,6 +21,8 @@ Part = Literal["objects", "events"]
 PARTS: tuple[Part, Part] = ("objects", "events")
 LONGEST_NAME = 1_000
 """Characters that the name of a type, an attribute or a qualifier may have."""
+LONGEST_ID = 4_000
+"""Characters that an id may have: our exports put a class before identifiers of 1,000."""
 EPOCH = "1970-01-01T00:00:00Z"
 """The time of a value that an object has had ever since (OCEL 2.0, section 5: the UNIX timestamp 0)."""
 _WORDS = {

@@ -14,7 +14,7 @@ import orjson
 from graph import times
 from graph.claims import RETRACTED, Fields, class_of, edges_of
 from graph.errors import TraceError
-from graph.model import CLASSES
+from graph.model import CLASSES, RELATIONS
 from loaders.epcis_rendering import Word
 from loaders.epcis_said import IMPLIED, LATER, RECORDED, STEWARD, differences, implied_names, name_of, record_of, statements
 from loaders.epcis_writer import by_rank
@@ -59,7 +59,11 @@ class Writer:
         attributes = dict(self._attributes(part, type_, cls, live, moments))
         related = [*_related(record, live, names)]
         shown = Shown(type_, moments[0][0] if moments else None, {each: value for each, (_, value) in attributes.items()}, related)
-        own = _own(words[0], shown, names) if len(words) == 1 else [_whole(word, names) for word in words]
+        try:
+            own = _own(words[0], shown, names) if len(words) == 1 else [_whole(word, names) for word in words]
+        except ValueError:  # what we ourselves could not read again is told by the attribute alone
+            attributes, related = {}, []
+            own = _own(words[0], shown._replace(attributes={}, related=[]), names)
         self._spool.add(part, name, type_, shown.time, [*attributes.items(), (OWN, ("string", _json(own)))], related)
         for time, moment in moments[1:]:
             told = (OWN, ("string", "[]"))
@@ -152,7 +156,7 @@ def _related(record: str, fields: Fields, names: Names) -> Iterator[tuple[str, s
     kept = fields.get(f".{QUALIFIERS}") or fields.get(f".{OBJECTS}")
     by_text: dict[str, list[str]] = {}
     for qualifier, texts in kept.items() if isinstance(kept, dict) else ():
-        if isinstance(texts, list) and qualifier and len(qualifier) <= LONGEST_NAME and _WRITABLE.fullmatch(qualifier):
+        if isinstance(texts, list) and _is_shown(qualifier):
             for text in filter(lambda text: isinstance(text, str), texts):
                 by_text.setdefault(text, []).append(qualifier)
     for edge in edges_of(record, "", fields):
@@ -166,6 +170,12 @@ def _related(record: str, fields: Fields, names: Names) -> Iterator[tuple[str, s
         for text, qualifiers in by_text.items():
             if _names_object(text):
                 yield from ((qualifier, f"object/{text}") for qualifier in qualifiers)
+
+
+def _is_shown(qualifier: str) -> bool:
+    """Whether a qualifier can be written, and is none that would be read as a relation of ours."""
+    short = 0 < len(qualifier) <= LONGEST_NAME
+    return short and qualifier.partition(" ")[0] not in RELATIONS and _WRITABLE.fullmatch(qualifier) is not None
 
 
 def _names_object(text: str) -> bool:

@@ -228,6 +228,24 @@ def _own(said: dict[str, Any]) -> str:
     return json.dumps([{"steward": "LAB", **said}, {"steward": "OTHER", "x:a": 1}][: 1 + len(said) % 2])
 
 
+QUALIFIED = ("AT", "OUTPUT", "SUBJECT_OF content", "PART_OF", "", " in ", "a\tb\nc", "Ä & <b>", "x" * 1_000)
+
+
+def test_whatever_qualifiers_and_ids_a_log_has_they_come_back(tmp_path: Path) -> None:
+    """Also those that are called as our relations are, and ids as long as may be."""
+    names = ["b1", "(Screw) 5", "é" * 990, "urn:x:" + "y" * 990, "lot:7", "https://id.gs1.org/01/09506000134352/21/7", "a/b", "x@y"]
+    told = log(
+        [
+            {"id": f"e{at}", "type": "go", "time": "2024-05-01T10:00:00Z", "to": [(name, qualifier) for name in names]}
+            for at, qualifier in enumerate(QUALIFIED)
+        ],
+        [{"id": name, "type": "Bag", "to": [(names[0], qualifier) for qualifier in QUALIFIED]} for name in names],
+    )
+    store = loaded([write(told, tmp_path / "told.json")], tmp_path, steward="LAB")
+    for form in FORMS:
+        assert digest(loaded([exported(view(store), tmp_path, form)], tmp_path)) == digest(store)
+
+
 # -- a sound log
 
 
