@@ -14,7 +14,7 @@ from graph import identifiers, naming, times
 from graph.claims import Claim, Evidence, canonical_json
 from graph.errors import InvalidIdentifier, TraceError
 from graph.identifiers import Identifier
-from graph.model import RELATIONS
+from graph.record import SINGLE
 from loaders import csv_cells, ocel_own
 from loaders.csv_cells import Unfit
 from loaders.csv_claims import referred
@@ -48,7 +48,7 @@ class Log:
     Raises `InvalidMapping` where the mapping does not fit the log's types."""
 
     def __init__(self, types: Types, context: Context, placed: PlacedLog | None, type_of: TypeOf) -> None:
-        self.types, self._context, self._type_of = types, context, type_of
+        self.types, self.type_of, self._context = types, type_of, context
         self._notes: list[str] = []
         self.plans = Plans(types, placed, self._notes.append)
         self._notes += [f"the log has no {told}, of which the mapping speaks" for told in self.plans.unmet]
@@ -83,10 +83,6 @@ class Log:
                 steward = naming.steward(text)
         return steward, self.plans.zone or self._context.zone_of(steward)
 
-    def type_of(self, text: str) -> str | None:
-        """The type of an object, where it matters and is known."""
-        return self._type_of(text) if self.plans.needs_types else None
-
     @property
     def forced(self) -> bool:
         """Whether the steward of the load speaks, whatever the log says."""
@@ -110,13 +106,15 @@ class _Said:
         if plan is None or not self._id:
             raise Refusal(*self._problems)
         self._plan: Plan = plan
+        self._types = log.types.of(part)[self._type]
         self._steward, self._zone = log.speaker("")
-        for name in sorted(map(str, told.keys() - _MEMBERS)):
-            log.note(f"{self._type}: {name!r} is no part of an {_KIND[part]} of OCEL and was left out")
+        if not told.keys() <= _MEMBERS:
+            for name in sorted(map(str, told.keys() - _MEMBERS)):
+                log.note(f"{self._type}: {name!r} is no part of an {_KIND[part]} of OCEL and was left out")
 
     def claims(self) -> Iterator[Claim]:
         """What it says. Raises `Refusal`."""
-        if any(isinstance(each, dict) and each.get("name") == OWN for each in self._list("attributes")):
+        if OWN in self._types and any(isinstance(each, dict) and each.get("name") == OWN for each in self._list("attributes")):
             yield from self._own()
             return
         if self._part == "events":
@@ -176,7 +174,7 @@ class _Said:
 
     def _attributes(self, timed: bool, own: bool = False) -> dict[str, list[tuple[str, Any]]]:
         """The values of each attribute, each once, with the time it is so from; no time of what was ever so."""
-        types = self._log.types.of(self._part)[self._type]
+        types = self._types
         found: dict[str, list[tuple[str, Any]]] = {}
         for told in self._list("attributes"):
             name = told.get("name") if isinstance(told, dict) else None
@@ -286,13 +284,14 @@ class _Said:
     # -- relations
 
     def _relate(self, draft: Draft) -> None:
-        """The relationships, in one order whatever that of the log; what is no relation of ours, or qualified, is kept, too."""
+        """The relationships; what is no relation of ours, or qualified, is kept by its qualifier, too."""
         kept: dict[str, set[str]] = {}
-        fields = draft.fields
-        for qualifier, text in sorted({*self._relationships()}):
-            relation, cls, role = self._log.plans.meaning(self._part, self._type, qualifier, self._log.type_of(text))
+        fields, names, steward, meaning = draft.fields, draft.names, self._steward, self._log.plans.meaning
+        type_of = self._log.type_of if self._log.plans.needs_types else None
+        for qualifier, text in self._relationships():
+            relation, cls, role = meaning(self._part, self._type, qualifier, type_of(text) if type_of else None)
             try:
-                key, other = named(text, cls, self._steward)
+                key, other = named(text, cls, steward)
             except InvalidIdentifier as error:
                 self._wrong("relationships", text, error.code, error.reason, error.repair)
                 continue
@@ -300,13 +299,13 @@ class _Said:
                 kept.setdefault(qualifier, set()).add(key)
             if relation is None:
                 continue
-            path = relation if RELATIONS[relation].single else f"{relation} {other}"
+            path = relation if relation in SINGLE else f"{relation} {other}"
             if path == relation and fields.get(path, other) != other:
                 self._log.note(f"{self._type}: of several {relation} the first is one, the others are kept by their qualifier")
                 kept.setdefault(qualifier, set()).add(key)
                 continue
             fields[path] = other if path == relation else True
-            draft.names[other] = key
+            names[other] = key
             if role:
                 fields[f"{path} role"] = role
         told = {qualifier: sorted(texts) for qualifier, texts in kept.items()}
@@ -315,16 +314,18 @@ class _Said:
         elif told:
             draft.fields[f".{QUALIFIERS if self._part == 'events' else OBJECTS}"] = told
 
-    def _relationships(self) -> Iterator[tuple[str, str]]:
+    def _relationships(self) -> list[tuple[str, str]]:
+        """`(qualifier, object)` of each, in one order whatever that of the log."""
+        found = set()
         for told in self._list("relationships"):
-            text = told.get("objectId") if isinstance(told, dict) else None
-            qualifier = (told.get("qualifier") if isinstance(told, dict) else None) or ""
+            text, qualifier = (told.get("objectId"), told.get("qualifier") or "") if isinstance(told, dict) else (None, "")
             if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_ID:
                 self._wrong("relationships", told, "MISSING", "a relationship names no object", "write its objectId")
             elif not isinstance(qualifier, str) or len(qualifier) > LONGEST_NAME:
                 self._wrong("relationships", told, "INVALID_VALUE", "a qualifier is no short text", "write its qualifier as a text")
             else:
-                yield qualifier, text
+                found.add((qualifier, text))
+        return sorted(found)
 
     # -- what was so when
 
@@ -354,7 +355,7 @@ class _Said:
         try:
             own = [value for _, value in values.pop(OWN)]
             time = self._time() if self._part == "events" else None
-            shown = Shown(self._type, time, {name: each[-1][1] for name, each in values.items()}, [*self._relationships()])
+            shown = Shown(self._type, time, {name: each[-1][1] for name, each in values.items()}, self._relationships())
             self._fail()
             yield from ocel_own.claims(self._at, self._id, own[-1], shown, self._steward, self._log.forced)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -44,6 +44,7 @@ _ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
 _PRAGMAS = ("table_xinfo", "application_id")
 _NAIVE = re.compile(r"\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*", re.ASCII)
 _EVER = re.compile(r"1970-01-01[T ]00:00(:00(\.0+)?)?")  # whatever the zone of other times
+_OWN = ("ocel_id", "ocel_time", "ocel_changed_field")
 _GIVE = "give a log of OCEL 2.0 with the tables event, object, event_map_type, object_map_type and event_object"
 
 
@@ -82,7 +83,6 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.setlimit(limit, most)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "query_only=ON"):
         database.execute(f"PRAGMA {pragma}")
-    database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     database.set_authorizer(_authorized)
     return database
 
@@ -105,6 +105,8 @@ class _Tables:
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
         self._path, self._database = path, database
         self.as_utc = True
+        self._faulty = False  # whether anything read so far is no UTF-8: only then are texts looked through
+        database.text_factory = self._text
         self._columns = {name: self._columns_of(name) for name in self._real()}
         if not {"event", "object"} <= self._columns.keys():
             if database.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,):
@@ -117,6 +119,7 @@ class _Tables:
                 continue
             self._has(table, columns)
         self.types, self._of = Types(), dict[Part, dict[str, str]]()
+        self._attributes = dict[str, list[_Column]]()
         for part in PARTS:
             self._declared(part)
 
@@ -154,18 +157,23 @@ class _Tables:
             table = f"{single}_{mapped}"
             self._has(table, ("ocel_id", "ocel_time") if part == "events" else ("ocel_id",))
             self._of[part][type_] = table
-            self.types.of(part)[type_] = {column.name: column.type for column in self._attributes(table)}
+            columns = [_Column(name, _type_of(word)) for name, word in self._columns[table].items() if name not in _OWN]
+            self._attributes[table] = columns
+            self.types.of(part)[type_] = {column.name: column.type for column in columns}
 
-    def _attributes(self, table: str) -> list[_Column]:
-        own = ("ocel_id", "ocel_time", "ocel_changed_field")
-        return [_Column(name, _type_of(declared)) for name, declared in self._columns[table].items() if name not in own]
+    def _text(self, data: bytes) -> str:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            self._faulty = True
+            return data.decode("utf-8", "surrogateescape")
 
     # -- items
 
     def items(self, log: Log, part: Part) -> Iterator[Item | Refused]:
         """Each event, or object, with what other tables hold of it; then what these hold of others."""
         single = part[:-1]
-        own = _Sorted(self._database, single, "ocel_id", ("ocel_type",))
+        own = _Sorted(self._database, single, "ocel_id", ("CAST(ocel_type AS TEXT)",))
         relating = self._related(part)
         tables = {type_: self._rows(part, table) for type_, table in self._of[part].items()}
         while own.key is not None:
@@ -187,6 +195,11 @@ class _Tables:
                     continue
                 told |= self._of_event(types[0], rows[0]) if rows else {}
             else:
+                unknown = {str(row[1]) for row in rows if row[1]} - self.types.objects.get(types[0], {}).keys()
+                if unknown:
+                    reason = f"ocel_changed_field names {sorted(unknown)[0][:60]!r}, which its table has no column of"
+                    yield self._conflict(at, part, told, reason)
+                    continue
                 told["attributes"] = [each for row in rows for each in self._of_object(types[0], row)]
             yield self._checked(log, part, at, told)
         for others in (*tables.values(), *([relating] if relating else [])):
@@ -194,18 +207,22 @@ class _Tables:
 
     def _related(self, part: Part) -> "_Sorted | None":
         if part == "events":
-            return _Sorted(self._database, "event_object", "ocel_event_id", ("CAST(ocel_object_id AS TEXT)", "ocel_qualifier"))
+            return _Sorted(
+                self._database, "event_object", "ocel_event_id", ("CAST(ocel_object_id AS TEXT)", "CAST(ocel_qualifier AS TEXT)")
+            )
         if "object_object" in self._columns:
-            return _Sorted(self._database, "object_object", "ocel_source_id", ("CAST(ocel_target_id AS TEXT)", "ocel_qualifier"))
+            return _Sorted(
+                self._database, "object_object", "ocel_source_id", ("CAST(ocel_target_id AS TEXT)", "CAST(ocel_qualifier AS TEXT)")
+            )
         return None
 
     def _rows(self, part: Part, table: str) -> "_Sorted":
         known = self._columns[table]
         heads = ["ocel_time"] if part == "events" else [n if n in known else "NULL" for n in ("ocel_time", "ocel_changed_field")]
-        return _Sorted(self._database, table, "ocel_id", (*heads, *(_quoted(column.name) for column in self._attributes(table))))
+        return _Sorted(self._database, table, "ocel_id", (*heads, *(_quoted(column.name) for column in self._attributes[table])))
 
     def _of_event(self, type_: str, row: tuple[Any, ...]) -> dict[str, Any]:
-        columns = self._attributes(self._of["events"][type_])
+        columns = self._attributes[self._of["events"][type_]]
         told = [{"name": column.name, "value": self._value(column, value)} for column, value in zip(columns, row[1:], strict=True)]
         return {"time": self._moment(row[0]), "attributes": [each for each in told if each["value"] is not None]}
 
@@ -213,21 +230,23 @@ class _Tables:
         """What a row says: of all its columns, or of the one that it says has changed."""
         time, changed, *values = row
         when = EPOCH if time is None or _EVER.fullmatch(str(time)) else self._moment(time)
-        for column, value in zip(self._attributes(self._of["objects"][type_]), values, strict=True):
+        for column, value in zip(self._attributes[self._of["objects"][type_]], values, strict=True):
             if value is not None and changed in (None, "", column.name):
                 yield {"name": column.name, "time": when, "value": self._value(column, value)}
 
     def _value(self, column: _Column, value: Any) -> Any:
+        self._faulty |= isinstance(value, bytes)
         return self._moment(value) if column.type == "time" else value
 
     def _moment(self, value: Any) -> Any:
+        self._faulty |= isinstance(value, bytes)
         return f"{value.strip()}Z" if self.as_utc and isinstance(value, str) and _NAIVE.fullmatch(value) else value
 
     # -- what is wrong
 
     def _checked(self, log: Log, part: Part, at: str, told: dict[str, Any]) -> Item | Refused:
         """What an item says; one that is no UTF-8 is refused, with what can be read of it."""
-        faulty, told = _as_utf8(told)
+        faulty, told = _as_utf8(told) if self._faulty else (False, told)
         if faulty:
             problem = Problem(
                 "", _shown(told["id"]), "INVALID_VALUE", "a text in it is not UTF-8, or is a blob", "write it as UTF-8"
@@ -280,7 +299,7 @@ class _Sorted:
 
 
 def _relationship(row: tuple[Any, ...]) -> dict[str, Any]:
-    return {"objectId": row[0], "qualifier": "" if row[1] is None else row[1] if isinstance(row[1], str | bytes) else str(row[1])}
+    return {"objectId": row[0], "qualifier": row[1] or ""}
 
 
 def _quoted(name: str) -> str:

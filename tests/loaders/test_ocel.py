@@ -237,14 +237,18 @@ def damaged(path: Path, *statements: str) -> Path:
     ("INSERT INTO event VALUES (NULL, 'ship')", ("/event/None", "id", "MISSING")),
     ("INSERT INTO event VALUES ('e3', 'fly')", ("/event/e3", "type", "UNKNOWN_TYPE")),
     ("UPDATE event_FillBag SET volume = 'much'", ("/event/e1", "volume", "INVALID_VALUE")),
+    ("UPDATE object_Bag SET ocel_changed_field = 'wait' WHERE weight = 98.25", ("/object/b1", "id", "CONFLICT")),
+    ("UPDATE event_object SET ocel_qualifier = x'ff' WHERE ocel_object_id = 'r1'", ("/event/e1", "", "INVALID_VALUE")),
+    ("UPDATE event_Ship SET ocel_time = x'ff'", ("/event/e2", "", "INVALID_VALUE")),
     ("UPDATE event_Ship SET note = x'ff'", ("/event/e2", "", "INVALID_VALUE")),
     ("UPDATE event_Ship SET note = CAST(x'ff41' AS TEXT)", ("/event/e2", "", "INVALID_VALUE")),
 ])  # fmt: skip
 def test_rows_that_do_not_fit_each_other_are_refused_and_the_rest_lands(
-    statement: str, refused: tuple[str, str, str], tmp_path: Path
+    statement: str, refused: tuple[str, str, str], tmp_path: Path, store: SqliteStore, landed: Landed
 ) -> None:
     path = damaged(tmp_path / "log.sqlite", statement)
     assert refusals(path) == [refused]
+    assert landed(store, path, steward="LAB").totals.refused == 1
     assert sum(isinstance(item, Item) for item in items(path)) >= 4
 
 
