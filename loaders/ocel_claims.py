@@ -14,7 +14,7 @@ from graph import identifiers, naming, times
 from graph.claims import Claim, Evidence, canonical_json
 from graph.errors import InvalidIdentifier, TraceError
 from graph.identifiers import Identifier
-from graph.record import SINGLE
+from graph.model import RELATIONS
 from loaders import csv_cells, ocel_own
 from loaders.csv_cells import Unfit
 from loaders.csv_claims import referred
@@ -28,6 +28,7 @@ EVENT = "x:ocel:event:"
 """What the name of a value begins with that keeps an event's id and qualifiers where several are one record; its type follows."""
 TypeOf = Callable[[str], str | None]
 """From the id of an object to its type, where the log tells it."""
+_SINGLE = frozenset(name for name, relation in RELATIONS.items() if relation.single)
 _MOST_TEXT = 4_000
 _KIND = {"objects": "object", "events": "event"}
 _THE_TYPE = ("ocel:activity", "ocel:type")  # columns of tools' own tables, which some write down as attributes
@@ -299,7 +300,7 @@ class _Said:
                 kept.setdefault(qualifier, set()).add(key)
             if relation is None:
                 continue
-            path = relation if relation in SINGLE else f"{relation} {other}"
+            path = relation if relation in _SINGLE else f"{relation} {other}"
             if path == relation and fields.get(path, other) != other:
                 self._log.note(f"{self._type}: of several {relation} the first is one, the others are kept by their qualifier")
                 kept.setdefault(qualifier, set()).add(key)

@@ -43,6 +43,7 @@ class Spool:
         self._cases: dict[tuple[Part, str], dict[str, str]] = {}
         self._database = sqlite3.connect("")
         self._database.executescript(
+            "PRAGMA journal_mode=OFF;"
             "CREATE TABLE item (number INTEGER PRIMARY KEY, part TEXT, name TEXT, type TEXT, body BLOB);"
             "CREATE TABLE change (name TEXT, attribute TEXT, time TEXT, kind TEXT, value);"
             "CREATE TABLE needed (name TEXT PRIMARY KEY, type TEXT) WITHOUT ROWID;"
