@@ -97,10 +97,14 @@ def write_sqlite(spool: Spool, path: Path) -> None:
 def _fill(database: sqlite3.Connection, spool: Spool, part: Part) -> None:
     single = part[:-1]
     relating, owner, other = _RELATING[part]
-    database.execute(f"CREATE TABLE {single} (ocel_id TEXT PRIMARY KEY, ocel_type TEXT)")
+    # primary and foreign keys are those that the standard asks for (OCEL 2.0, section 6)
     database.execute(f"CREATE TABLE {single}_map_type (ocel_type TEXT PRIMARY KEY, ocel_type_map TEXT)")
-    database.execute(f"CREATE TABLE {relating} ({owner} TEXT, {other} TEXT, ocel_qualifier TEXT)")
-    heads = "ocel_id TEXT, ocel_time TIMESTAMP" + (", ocel_changed_field TEXT" if part == "objects" else "")
+    typed = f"ocel_type TEXT REFERENCES {single}_map_type(ocel_type)"
+    database.execute(f"CREATE TABLE {single} (ocel_id TEXT PRIMARY KEY, {typed})")
+    ends = f"{owner} TEXT REFERENCES {single}(ocel_id), {other} TEXT REFERENCES object(ocel_id), ocel_qualifier TEXT"
+    database.execute(f"CREATE TABLE {relating} ({ends}, PRIMARY KEY ({owner}, {other}, ocel_qualifier))")
+    heads = f"ocel_id TEXT{' PRIMARY KEY' if part == 'events' else ''} REFERENCES {single}(ocel_id), ocel_time TIMESTAMP"
+    heads += ", ocel_changed_field TEXT" if part == "objects" else ""
     inserts: dict[str, str] = {}
     taken = {"object"}  # event_object and object_object are tables of their own
     for type_, attributes in spool.types.of(part).items():

@@ -265,6 +265,18 @@ def test_a_log_declares_all_types_and_holds_every_object_it_names(corrected: Sql
         } <= objects
 
 
+def test_the_keys_of_a_database_hold(corrected: SqliteStore, tmp_path: Path) -> None:
+    """Primary keys cannot but hold; foreign keys are declared for every table, and nothing is named that is not there."""
+    with sqlite3.connect(exported(view(corrected), tmp_path, "ocel-sqlite")) as database:
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        keys = {name: len(database.execute(f"PRAGMA foreign_key_list('{name}')").fetchall()) for name in tables}
+    database.close()
+    assert {name for name, count in keys.items() if not count} == {"event_map_type", "object_map_type"}
+    assert (keys["event_object"], keys["object_object"]) == (2, 2)
+
+
 def test_each_moment_of_a_handoff_is_an_event_and_says_itself_once(corrected: SqliteStore, tmp_path: Path) -> None:
     told = document(view(corrected), tmp_path)
     moments = [(each["type"], each["time"], each["id"]) for each in told["events"] if "H-1" in each["id"]]
