@@ -68,6 +68,12 @@ class View:
         found._later_loads, found._part = self._later_loads, part
         return found
 
+    def afresh(self) -> "View":
+        """This View with a deadline that begins anew: for the next part of what is as long as the graph is large."""
+        found = View(self._store, self.viewer, self.commit, Deadline(self.deadline.seconds))
+        found._later_loads, found._part = self._later_loads, self._part
+        return found
+
     def without(self, steward: str) -> "View":
         """This View of all, but for the word of one steward: a rule must not take its own conclusions for facts."""
         found = View(self._store, self.viewer, self.commit, self.deadline)

@@ -48,12 +48,13 @@ def extract(view: View, found: Lineage) -> Extract:
 
 
 def everything(view: View) -> Iterator[Extract]:
-    """The same of all that a viewer sees, some thousand ids after the other, in their order."""
+    """The same of all that a viewer sees, some thousand ids after the other, in order; each time within the View's deadline."""
     frames = view.scoped_frames
     for first in range(0, len(frames), _TOLD_AT_ONCE):
         ids = set(frames.ids([*range(first, min(first + _TOLD_AT_ONCE, len(frames)))]))
-        told = view.words(ids)
-        yield Extract(sorted(told, key=lambda word: word[:2]), _keys(view, told, ids))
+        part = view.afresh()
+        told = part.words(ids)
+        yield Extract(sorted(told, key=lambda word: word[:2]), _keys(part, told, ids))
 
 
 # -- stays

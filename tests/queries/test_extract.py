@@ -8,7 +8,7 @@ import pytest
 from graph.sqlite_store import SqliteStore
 from graph.view import View, view
 from loaders.pipeline import Options, load
-from queries.extract import extract
+from queries.extract import everything, extract
 from queries.lineage import lineage
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "first-journey"
@@ -69,3 +69,18 @@ def test_of_others_in_a_container_that_is_asked_about_only_what_ends_their_stays
     found = told(view(store), "S-3")
     assert {"local:S-1@LAB", "local:S-2@LAB", "local:S-3@LAB"} <= found
     assert not {"local:M-1@LAB", "local:M-2@LAB"} & found
+
+
+@pytest.mark.parametrize("viewer", [None, "cellforge"])
+def test_everything_is_every_word_that_a_viewer_sees_once_each_part_within_a_deadline_of_its_own(
+    viewer: str | None, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.extract._TOLD_AT_ONCE", 7)
+    seen = view(store, viewer)
+    parts = everything(seen)
+    found = [*next(parts).words]
+    seen.deadline.cancel()
+    found += [word for part in parts for word in part.words]
+    ids = {entry.claim.record for entry in store.claims()}
+    assert sorted(word[:2] for word in found) == sorted(word[:2] for word in view(store, viewer).words(ids))
+    assert {word.steward for word in found} == {"cellforge"} if viewer else len({word.steward for word in found}) > 3
