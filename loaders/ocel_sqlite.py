@@ -41,6 +41,7 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
+_CELL = 50  # bytes that any cell takes at least, once it is read
 _PRAGMAS = ("table_xinfo", "application_id")
 _NAIVE = re.compile(r"\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*", re.ASCII)
 _EVER = re.compile(r"1970-01-01[T ]00:00(:00(\.0+)?)?")  # whatever the zone of other times
@@ -175,7 +176,8 @@ class _Tables:
         single = part[:-1]
         own = _Sorted(self._database, single, "ocel_id", ("CAST(ocel_type AS TEXT)",))
         relating = self._related(part)
-        tables = {type_: self._rows(part, table) for type_, table in self._of[part].items()}
+        mapped = self._of[part]
+        tables = {table: self._rows(part, table) for table in dict.fromkeys(mapped.values())}
         while own.key is not None:
             at, key, name = f"/{single}/{_shown(own.name)}", own.key, own.name
             types = sorted({str(type_) for [type_] in own.take(key)})
@@ -184,7 +186,8 @@ class _Tables:
                 yield from self._orphans(log, part, others, key)
             if relating:
                 told["relationships"] = [_relationship(row) for row in relating.take(key)]
-            rows = [row for type_ in types if type_ in tables for row in dict.fromkeys(tables[type_].take(key))]
+            holding = dict.fromkeys(mapped[type_] for type_ in types if type_ in mapped)
+            rows = [row for table in holding for row in dict.fromkeys(tables[table].take(key))]
             if len(types) > 1:
                 yield self._conflict(at, part, told, f"the table {single} holds it with the types {' and '.join(types)}")
                 continue
@@ -290,10 +293,14 @@ class _Sorted:
             self.key, self.name, self._row = row[0] or b"", row[1], row[2:]
 
     def take(self, key: bytes) -> list[tuple[Any, ...]]:
-        """The rows of an id, if they are next."""
-        found = []
+        """The rows of an id, if they are next. Raises `UnreadableSource` for more than one item may have."""
+        found, size = [], 0
         while self.key == key:
             found.append(self._row)
+            size += _CELL * len(self._row) + sum([len(cell) for cell in self._row if isinstance(cell, str | bytes)])
+            if size > MOST_BYTES:
+                reason = f"what a table holds of one id may have {MOST_BYTES:,} bytes"
+                raise UnreadableSource("", f"/{self.table}/{_shown(self.name)}", reason, "split it into several events or objects")
             self._step()
         return found
 

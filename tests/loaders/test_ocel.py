@@ -13,6 +13,7 @@ import pytest
 
 from graph.sqlite_store import SqliteStore
 from graph.view import view
+from loaders import ocel_sqlite
 from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport
 from loaders.reading import read_one
@@ -265,6 +266,25 @@ def test_a_database_that_is_no_log_is_refused_as_what_it_is(statements: list[str
     assert isinstance(last, Refused)
     assert last.problems[0].code == "UNREADABLE_SOURCE"
     assert reason in last.problems[0].reason
+
+
+def test_two_types_may_share_a_table(tmp_path: Path) -> None:
+    path = damaged(
+        tmp_path / "log.sqlite",
+        "INSERT INTO event_map_type VALUES ('send', 'Ship')",
+        "INSERT INTO event VALUES ('e3', 'send')",
+        "INSERT INTO event_Ship (ocel_id, ocel_time) VALUES ('e3', '2024-05-03 10:00:00')",
+    )
+    assert refusals(path) == []
+    assert len(items(path)) == 6
+
+
+def test_one_event_of_endless_rows_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocel_sqlite, "MOST_BYTES", 20_000)
+    numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT 'e2', 'b' || x, '' FROM n"
+    path = damaged(tmp_path / "log.sqlite", f"INSERT INTO event_object {numbers}")
+    assert refusals(path) == [("/event_object/e2", "", "UNREADABLE_SOURCE")]
+    assert sum(isinstance(item, Item) for item in items(path)) == 4
 
 
 def test_a_graph_of_ours_is_no_log(tmp_path: Path) -> None:
