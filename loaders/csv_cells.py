@@ -18,7 +18,9 @@ Convert = Callable[[str, str | None], Any]
 """From a cell that is not empty, and the IANA zone of local times, to a value. Raises `Unfit`."""
 
 _TRUE, _FALSE = frozenset(("true", "yes", "1")), frozenset(("false", "no", "0"))
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d(?::\d\d)?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)", re.ASCII)
+_PLAIN = re.compile(
+    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d{0,5}[1-9])?)?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)", re.ASCII
+)
 _REPAIRS = {
     "float_parsing": "write a plain number such as 12.5: decimal point, no thousands separator, no unit",
     "int_parsing": "write a whole number, digits only",

@@ -3,6 +3,7 @@
 import re
 import tracemalloc
 from collections.abc import Callable
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -470,3 +471,13 @@ def test_a_cell_is_read_exactly_as_the_model_reads_it(cell: tuple[str, str, str]
 
 def test_no_model_has_rules_over_several_fields_which_cells_could_not_know() -> None:
     assert not any(model.__pydantic_decorators__.model_validators for model in MODELS.values())
+
+
+@given(
+    st.datetimes(min_value=datetime(1000, 1, 1), max_value=datetime(9999, 12, 31)),  # noqa: DTZ001 - the offset is drawn apart
+    st.sampled_from(["minutes", "seconds", "milliseconds", "microseconds"]),
+    st.sampled_from(["Z", "+00:00", "-00:00", "+02:00", "-12:30", "+14:00", "+13:59"]),
+)
+def test_the_short_way_to_an_instant_leads_where_the_long_one_does(moment: datetime, precision: str, offset: str) -> None:
+    text = moment.isoformat(timespec=precision) + offset
+    assert csv_cells.instant(text, None) == times.canonical(text)
