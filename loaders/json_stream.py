@@ -5,7 +5,9 @@ surrogate without its pair, which it would replace; that is looked for here.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,21 +34,24 @@ _PAIR = rb"\ud800\udc00"
 Reached = Callable[[int], None]
 
 
-def around(path: Path, lists: Collection[str], reached: Reached) -> Any:
+def around(path: Path, lists: Collection[str], reached: Reached, counts: Counter[str] | None = None) -> Any:
     """A document without the items of its `lists` (`epcisBody.eventList`; the empty name of one that is the whole document): these
-    are empty.
+    are empty. `counts` is told how many there are of each.
 
     Raises `UnreadableSource` for what is no JSON, not UTF-8, nested too deep or longer than may be."""
     places = {f"{name}.item" if name else "item" for name in lists}
     with path.open("rb") as file:
         stretch = _Stretch(path, file, reached)
-        return _guarded(path, stretch, lambda: _built(stretch, places))
+        return _guarded(path, stretch, lambda: _built(stretch, places, Counter() if counts is None else counts))
 
 
-def items(path: Path, name: str, reached: Reached) -> Iterator[Any]:
-    """The items of the list of this name in a document that `around` found no fault in."""
+def items(path: Path, name: str, reached: Reached, count: int | None = None) -> Iterator[Any]:
+    """The items of the list of this name in a document that `around` found no fault in; the first `count` where that is given, so
+    that what lies behind them is not read."""
     with path.open("rb") as file:
-        yield from ijson.items(_Stretch(path, file, reached, most=None), f"{name}.item" if name else "item", use_float=True)
+        yield from islice(
+            ijson.items(_Stretch(path, file, reached, most=None), f"{name}.item" if name else "item", use_float=True), count
+        )
 
 
 def _guarded(path: Path, stretch: "_Stretch", read: Callable[[], Any]) -> Any:
@@ -68,7 +73,7 @@ def _place(path: Path) -> tuple[str, str] | None:
     return None
 
 
-def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
+def _built(stretch: "_Stretch", places: Collection[str], counts: Counter[str]) -> Any:
     """The document without what stands at `places`. Where each event stands is reckoned here and no deeper than places are: ijson
     would write down the whole path of each, which of a small file of brackets alone takes gigabytes."""
     builder, opened, inside, size = ijson.ObjectBuilder(), list[str](), 0, 0
@@ -97,6 +102,7 @@ def _built(stretch: "_Stretch", places: Collection[str]) -> Any:
             raise _too_long_named(stretch)
         if len(opened) <= deepest and (prefix := ".".join(opened)) in places and event not in ("map_key", *_END):
             inside = int(event in _BEGIN)
+            counts[prefix.rpartition("item")[0].rstrip(".")] += 1
             stretch.passed()
         else:
             size += len(value) if isinstance(value, str) else 8

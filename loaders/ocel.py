@@ -4,6 +4,7 @@ A document is read in stretches: first what its types declare, then its objects 
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,16 @@ LISTS = ("objects", "events", REFUSED)
 def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Iterator[Item | Refused]:
     """Items of one file, objects first. Raises `UnreadableSource` where the file as a whole is no OCEL JSON."""
     third = path.stat().st_size // 3
-    types = types_of(path, lambda at: context.reached(at // 3))
+    counts = Counter[str]()
+    types = types_of(path, counts, lambda at: context.reached(at // 3))
     with Kinds() as kinds:
         log = opened(path, types, context, placed, kinds.of)
         if log.plans.needs_types:
-            kinds.learn((each.get("id"), each.get("type")) for each in items(path, "objects", nowhere) if isinstance(each, dict))
-        for number, told in enumerate(items(path, "objects", lambda at: context.reached(third + at // 3))):
+            objects = items(path, "objects", nowhere, counts["objects"])
+            kinds.learn((each.get("id"), each.get("type")) for each in objects if isinstance(each, dict))
+        for number, told in enumerate(items(path, "objects", lambda at: context.reached(third + at // 3), counts["objects"])):
             yield log.item("objects", f"/objects/{number}", told)
-        for number, told in enumerate(items(path, "events", lambda at: context.reached(2 * third + at // 3))):
+        for number, told in enumerate(items(path, "events", lambda at: context.reached(2 * third + at // 3), counts["events"])):
             yield log.item("events", f"/events/{number}", told)
 
 
@@ -47,9 +50,9 @@ def opened(path: Path, types: Types, context: Context, placed: PlacedLog | None,
         raise UnreadableSource(str(path), "", error.message, "mend the mapping and load it again") from None
 
 
-def types_of(path: Path, reached: Reached = nowhere) -> Types:
-    """What a document declares. Raises `UnreadableSource` for what is no log."""
-    document = around(path, LISTS, reached)
+def types_of(path: Path, counts: Counter[str], reached: Reached = nowhere) -> Types:
+    """What a document declares; `counts` is told how many objects and events it has. Raises `UnreadableSource` for no log."""
+    document = around(path, LISTS, reached, counts)
     if not isinstance(document, dict):
         raise UnreadableSource(str(path), "line 1", "it is no object", "give a log of OCEL 2.0")
     found = Types()

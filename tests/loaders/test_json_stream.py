@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ def test_what_stands_around_and_the_items_are_those_of_the_document(
     whole = json.loads(path.read_bytes())
     found, told = streamed(path, "epcisBody.eventList")
     assert told == {"epcisBody.eventList": whole["epcisBody"]["eventList"]}
+    counts = Counter[str]()
+    json_stream.around(path, ["epcisBody.eventList"], lambda at: None, counts)
+    assert counts["epcisBody.eventList"] == len(items)
+    few = json_stream.items(path, "epcisBody.eventList", lambda at: None, 2)
+    assert list(few) == whole["epcisBody"]["eventList"][:2]
     whole["epcisBody"]["eventList"] = []
     assert found == whole
     path.write_text(json.dumps(items), encoding="utf-8")
