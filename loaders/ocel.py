@@ -5,7 +5,7 @@ A document is read in stretches: first what its types declare, then its objects 
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from loaders.ocel_form import Types, declared
 
 REFUSED = "veintrace:refused"
 """The member of a document from the quarantine that says what is wrong with each item."""
+_DECLARING = ("eventTypes", "objectTypes")
 LISTS = ("objects", "events", REFUSED)
 """Where a document has lists of any length, in the words of `json_stream`."""
 
@@ -25,8 +26,8 @@ LISTS = ("objects", "events", REFUSED)
 def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Iterator[Item | Refused]:
     """Items of one file, objects first. Raises `UnreadableSource` where the file as a whole is no OCEL JSON."""
     third = path.stat().st_size // 3
-    counts = Counter[str]()
-    types = types_of(path, counts, lambda at: context.reached(at // 3))
+    counts, others = Counter[str](), set[str]()
+    types = types_of(path, counts, others, lambda at: context.reached(at // 3))
     with Kinds() as kinds:
         log = opened(path, types, context, placed, kinds.of)
         if log.plans.needs_types:
@@ -36,6 +37,13 @@ def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Itera
             yield log.item("objects", f"/objects/{number}", told)
         for number, told in enumerate(items(path, "events", lambda at: context.reached(2 * third + at // 3), counts["events"])):
             yield log.item("events", f"/events/{number}", told)
+    yield from left_out(others)
+
+
+def left_out(others: Collection[str]) -> Iterator[Item]:
+    """What is no part of a log, told in notes."""
+    if others:
+        yield Item("", [], tuple(f"{name[:60]!r} is no part of a log (OCEL 2.0) and was left out" for name in sorted(others)))
 
 
 def nowhere(at: int) -> None:
@@ -50,13 +58,16 @@ def opened(path: Path, types: Types, context: Context, placed: PlacedLog | None,
         raise UnreadableSource(str(path), "", error.message, "mend the mapping and load it again") from None
 
 
-def types_of(path: Path, counts: Counter[str], reached: Reached = nowhere) -> Types:
-    """What a document declares; `counts` is told how many objects and events it has. Raises `UnreadableSource` for no log."""
+def types_of(path: Path, counts: Counter[str], others: set[str], reached: Reached = nowhere) -> Types:
+    """What a document declares; `counts` is told how many objects and events it has, `others` what else there is in it.
+
+    Raises `UnreadableSource` for what is no log."""
     document = around(path, LISTS, reached, counts)
     if not isinstance(document, dict):
         raise UnreadableSource(str(path), "line 1", "it is no object", "give a log of OCEL 2.0")
+    others |= document.keys() - {*_DECLARING, *LISTS}
     found = Types()
-    for member, into in (("eventTypes", found.events), ("objectTypes", found.objects)):
+    for member, into in zip(_DECLARING, (found.events, found.objects), strict=True):
         if not isinstance(document.get(member), list):
             reason = f"it has no list {member}"
             raise UnreadableSource(str(path), f"/{member}", reason, "declare the types of its events and objects (OCEL 2.0)")

@@ -32,7 +32,10 @@ _SINGLE = frozenset(name for name, relation in RELATIONS.items() if relation.sin
 _MOST_TEXT = 4_000
 _KIND = {"objects": "object", "events": "event"}
 _THE_TYPE = ("ocel:activity", "ocel:type")  # columns of tools' own tables, which some write down as attributes
-_MEMBERS = frozenset(("id", "type", "time", "attributes", "relationships"))
+_MEMBERS = {
+    "objects": frozenset(("id", "type", "attributes", "relationships")),
+    "events": frozenset(("id", "type", "time", "attributes", "relationships")),
+}
 
 
 class Refusal(Exception):
@@ -109,9 +112,6 @@ class _Said:
         self._plan: Plan = plan
         self._types = log.types.of(part)[self._type]
         self._steward, self._zone = log.speaker("")
-        if not told.keys() <= _MEMBERS:
-            for name in sorted(map(str, told.keys() - _MEMBERS)):
-                log.note(f"{self._type}: {name!r} is no part of an {_KIND[part]} of OCEL and was left out")
 
     def claims(self) -> Iterator[Claim]:
         """What it says. Raises `Refusal`."""
@@ -226,6 +226,8 @@ class _Said:
             if named is not None:
                 draft.relate(relation, *named)
         self._as_ever(fields, time)
+        if not self._told.keys() <= _MEMBERS[self._part]:
+            self._keep_others(fields)
         for name, value in values.items():
             if name not in plan.used:
                 fields[f".x:ocel:attribute:{name}" if name.startswith("ocel:") else f".x:{name}"] = value
@@ -241,6 +243,13 @@ class _Said:
             fields[f".{TYPE}"] = self._type
         if TIME not in self._plan.used:
             fields[".started_at"] = time
+
+    def _keep_others(self, fields: dict[str, Any]) -> None:
+        """What an item says that is no part of OCEL, by its name."""
+        for name in sorted(self._told.keys() - _MEMBERS[self._part]):
+            if self._told[name] is not None:
+                self._log.note(f"{self._type}: {name!r} is no part of an {_KIND[self._part]} of OCEL; it is kept as it is")
+                fields[f".x:ocel:member:{name}"] = self._told[name]
 
     def _taken(self, column: str, take: Callable[[list[str]], str] | None, cells: list[str], read: Callable[[str], Any]) -> Any:
         """What a column of the mapping says; None where it says nothing, or is refused."""

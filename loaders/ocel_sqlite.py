@@ -17,7 +17,7 @@ from graph.errors import UnreadableSource
 from graph.sqlite_schema import APPLICATION_ID
 from loaders.items import Context, Item, Problem, Refused
 from loaders.mapping_files import PlacedLog
-from loaders.ocel import Kinds, opened
+from loaders.ocel import Kinds, left_out, opened
 from loaders.ocel_claims import Log
 from loaders.ocel_form import EPOCH, LONGEST_NAME, PARTS, LogItem, Part, Types, type_named
 
@@ -59,6 +59,7 @@ def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Itera
             kinds.learn(database.execute('SELECT CAST(ocel_id AS TEXT), CAST(ocel_type AS TEXT) FROM "object"'))
         for part in PARTS:
             yield from tables.items(log, part)
+        yield from left_out(tables.others())
         context.reached(path.stat().st_size)
 
 
@@ -138,6 +139,10 @@ class _Tables:
         """The columns of a table, generated ones left out, and the types they are declared with."""
         rows = self._database.execute(f"PRAGMA table_xinfo({_quoted(table)})")
         return {str(name): str(type_) for _, name, type_, _, _, _, hidden in rows if not hidden}
+
+    def others(self) -> set[str]:
+        """The tables that are no part of a log."""
+        return self._columns.keys() - {*_NEEDED, *(table for tables in self._of.values() for table in tables.values())}
 
     def _has(self, table: str, columns: tuple[str, ...]) -> None:
         missing = [name for name in columns if name not in self._columns.get(table, ())]

@@ -13,7 +13,7 @@ from lxml.etree import _Element
 from graph.errors import UnreadableSource
 from loaders.items import Context, Item, Refused
 from loaders.mapping_files import PlacedLog
-from loaders.ocel import Kinds, nowhere, opened
+from loaders.ocel import Kinds, left_out, nowhere, opened
 from loaders.ocel_claims import Log
 from loaders.ocel_form import LogItem, Part, Types, declared
 from loaders.xml_stream import MOST_LINES, Stretch, forget, moments, refuse_doctype
@@ -30,9 +30,11 @@ def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Itera
         log = opened(path, types, context, placed, kinds.of)
         if log.plans.needs_types:
             kinds.learn((each.get("id"), each.get("type")) for place, each, _ in _listed(path) if place == "objects")
-        for place, element, number in _listed(path, context.reached):
+        met = set[str]()
+        for place, element, number in _listed(path, context.reached, met):
             if place in _PARTS:
                 yield _item(log, _PARTS[place], element, number)
+        yield from left_out(met.difference(_PARTS, _DECLARING))
 
 
 def _listed(
@@ -110,7 +112,7 @@ def _twin(element: _Element, part: Part) -> Any:
         elif inner.tag == "objects":
             told["relationships"] += [_relationship(each) for each in inner if isinstance(each.tag, str)]
         elif isinstance(inner.tag, str):
-            told[inner.tag] = True
+            told[inner.tag] = etree.tostring(inner, encoding="unicode", with_tail=False)
     return told
 
 

@@ -169,8 +169,12 @@ def test_an_item_of_a_type_that_is_not_declared_or_without_an_id_is_refused(tmp_
 def test_what_no_type_declares_is_kept_and_told(tmp_path: Path, store: SqliteStore, landed: Landed) -> None:
     told = log([{"id": "e1", "type": "go", "time": "2024-05-01T10:00:00Z", "has": {"hue": "red"}}], [])
     told["events"][0]["vendor"] = {"a": 1}
+    told["events"][0]["empty"] = None
+    told["colours"] = ["red"]
     report = landed(store, write(told, tmp_path / "log.json"), steward="LAB")
     assert values(store, "e1")["x:hue"] == "red"
+    assert values(store, "e1")["x:ocel:member:vendor"] == {"a": 1}
+    assert any("'colours' is no part of a log" in note for note in report.notes)
     assert any("'hue'" in note for note in report.notes)
     assert any("'vendor'" in note for note in report.notes)
 
@@ -266,6 +270,24 @@ def test_a_database_that_is_no_log_is_refused_as_what_it_is(statements: list[str
     assert isinstance(last, Refused)
     assert last.problems[0].code == "UNREADABLE_SOURCE"
     assert reason in last.problems[0].reason
+
+
+@pytest.mark.parametrize(("form", "put", "name"), [
+    (".xml", ("</events>", "</events><colours><red/></colours>"), "colours"),
+    (".json", ('"events"', '"colours": [], "events"'), "colours"),
+    (".sqlite", ("", "CREATE TABLE colours (red)"), "colours"),
+])  # fmt: skip
+def test_what_is_no_part_of_a_log_is_told(
+    form: str, put: tuple[str, str], name: str, tmp_path: Path, store: SqliteStore, landed: Landed
+) -> None:
+    path = write(WORKSHOP, tmp_path / f"log{form}")
+    if form == ".sqlite":
+        damaged(path, put[1])
+    else:
+        path.write_text(path.read_text(encoding="utf-8").replace(*put), encoding="utf-8")
+    report = landed(store, path, steward="LAB")
+    assert (report.totals.read, report.totals.added) == (5, 5)
+    assert any(f"'{name}' is no part of a log" in note for note in report.notes)
 
 
 def test_two_types_may_share_a_table(tmp_path: Path) -> None:
