@@ -70,15 +70,15 @@ def lineages(store: SqliteStore, doses: list[str]) -> list[dict[str, Any]]:
     told = [render.lineage_json(seen, lineage(seen, [dose], "up")) for dose in doses]
     for answer in told:
         del answer["as_of"]
-        for record in answer["records"]:
+        for record in (*answer["records"], *answer["outcomes"]):
             record["evidence"] = len(record["evidence"])
     return told
 
 
 def without_evidence(answer: dict[str, Any]) -> dict[str, Any]:
     """An answer without what a format decides: how many items told of a record, and whether they were events."""
-    records = [{**record, "evidence": 0} for record in answer["records"]]
-    return {**answer, "records": records, "events": 0}
+    told = {part: [{**record, "evidence": 0} for record in answer[part]] for part in ("records", "outcomes")}
+    return {**answer, **told, "events": 0}
 
 
 class Expected(NamedTuple):
