@@ -253,6 +253,25 @@ def coverage(
         return 6 if reasons(view) else 0
 
 
+def activities(
+    graph: Graph = None,
+    viewer: Viewer = None,
+    as_of: AsOf = None,
+    cache: Cache = None,
+    json: Json = False,
+) -> int:
+    """Show how long objects of each type wait between two activities, and what activities wait for until all is there."""
+    # polars takes longer to import than a question about one product to answer
+    from api.activities import activities_json, activities_text
+
+    with whole_view(graph, viewer, as_of, cache) as view:
+        if json:
+            print_json(activities_json(view))
+        else:
+            say(*activities_text(view))
+        return 6 if reasons(view) else 0
+
+
 def pair(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be joined.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back all that the rule joined.")] = False,
@@ -282,6 +301,7 @@ def pair(
 
 COMMANDS = (
     Command(coverage, "coverage", ("veintrace coverage", "veintrace coverage --org st-vera", "veintrace coverage --json")),
+    Command(activities, "activities", ("veintrace activities", "veintrace activities --viewer st-vera --json")),
     Command(pair, "pair", ("veintrace pair --dry-run", "veintrace pair", "veintrace pair --undo")),
     Command(
         generate,

@@ -1,7 +1,9 @@
-"""How long objects of each type wait between two activities, as object-centric process mining counts it.
+"""How long objects of each type wait between two activities, and what an activity waits for until all its objects are there.
 
 An object's events follow each other in order of time; each that follows another on an object is a wait of that object. Several
-objects that go through the same two events wait together: they are one couple of events (van der Aalst & Berti 2020).
+objects that go through the same two events wait together: they are one couple of events (van der Aalst & Berti 2020). An event can
+begin when the last of its objects comes from its event before; which type of object that is, and how long the first had to wait for
+it, is the synchronisation of the event (OPerA: Park, Adams & van der Aalst 2022).
 """
 
 import polars as pl
@@ -37,13 +39,61 @@ def waits(view: View) -> pl.DataFrame:
     return grouped.sort("object_type", "source", "target")
 
 
+def gatherings(view: View) -> pl.DataFrame:
+    """One row for each activity, measure and, where it is one of a type of object, that type, ascending:
+
+    `activity, measure, object_type, count` (of events whose objects had an event before), and of the measure `sum_s, median_s,
+    min_s, max_s` in seconds. An event has the measures, from the ends of the events before it on each of its objects to its start:
+
+    - `flow`: since the first of them; `sojourn`: since the last; `sync`: from the first to the last;
+    - of each type: `pool`, from the first to the last of that type; `ready`, from the first of all to the first of that type;
+      `lag`, from the first of all to the last of that type; `late`, from the first of the other types to the last of that type
+      (negative where it came before them)."""
+    frames = view.scoped_frames
+    activities = frames.of_class("event").select(next="record", activity=pl.coalesce("type", "kind"))
+    came = _came(frames).join(_types(view, frames), on="object")
+    whole = came.group_by("next").agg(least=pl.col("came").min(), most=pl.col("came").max(), begun=pl.col("begun").first())
+    flow, sojourn = (pl.col("begun") - pl.col(name) for name in ("least", "most"))
+    of_all = whole.select("next", flow=flow, sojourn=sojourn, sync=flow - sojourn, object_type=pl.lit(None, pl.String))
+    each = came.group_by("next", "object_type").agg(first=pl.col("came").min(), last=pl.col("came").max())
+    others = each.join(each, on="next", suffix="_other").filter(pl.col("object_type") != pl.col("object_type_other"))
+    others = others.group_by("next", "object_type").agg(other=pl.col("first_other").min())
+    each = each.join(whole, on="next").join(others, on=("next", "object_type"), how="left")
+    of_types = each.select(
+        "next",
+        "object_type",
+        pool=pl.col("last") - pl.col("first"),
+        ready=pl.col("first") - pl.col("least"),
+        lag=pl.col("last") - pl.col("least"),
+        late=pl.col("last") - pl.col("other"),
+    )
+    parts = [part.unpivot(index=("next", "object_type"), variable_name="measure", value_name="us") for part in (of_all, of_types)]
+    told = pl.concat(parts).drop_nulls("us").join(activities, on="next").with_columns(seconds=pl.col("us") / SECOND)
+    seconds = pl.col("seconds")
+    figures = (
+        seconds.sum().alias("sum_s"),
+        seconds.median().alias("median_s"),
+        seconds.min().alias("min_s"),
+        seconds.max().alias("max_s"),
+    )
+    grouped = told.group_by("activity", "measure", "object_type").agg(pl.len().cast(pl.Int64).alias("count"), *figures)
+    return grouped.sort("activity", "measure", "object_type", nulls_last=False)
+
+
+def _came(frames: Frames) -> pl.DataFrame:
+    """`object, next, came, begun`: of each event, each of its objects with an event before, the end of that and its own start."""
+    return followings(frames).select("object", "next", came="last", begun="next_first")
+
+
 def followings(frames: Frames) -> pl.DataFrame:
-    """`object, event, next, wait_s`: each two events that follow each other on an object."""
+    """`object, event, next, last, next_first, wait_s`: each two events that follow each other on an object, with the end of the one
+    and the start of the other (UTC microseconds)."""
     told = acts(frames).sort("object", "first", "last", "event")
     goes_on = pl.col("object") == pl.col("object").shift(-1)
     after = (pl.when(goes_on).then(pl.col(name).shift(-1)).alias(f"next_{name}") for name in ("event", "first"))
     following = told.with_columns(after).drop_nulls("next_event")
-    return following.select("object", "event", next="next_event", wait_s=(pl.col("next_first") - pl.col("last")) / SECOND)
+    wait = (pl.col("next_first") - pl.col("last")) / SECOND
+    return following.select("object", "event", "last", "next_first", next="next_event", wait_s=wait)
 
 
 def _types(view: View, frames: Frames) -> pl.DataFrame:

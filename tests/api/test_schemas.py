@@ -33,6 +33,7 @@ ANSWERS = {
     "demo": ["demo", "--journeys", "8", "--out", "demo"],
     "pair": ["pair", "--dry-run"],
     "coverage": ["coverage"],
+    "activities": ["activities"],
     "cohort": ["cohort", str(ROOT / "examples" / "cohorts" / "responders.yaml"), "--out", "cohort"],
     "recall-all": ["recall", "lot:VEC-7@vectorworks", "--all", "--out", "reached.csv"],
     "verify": ["verify"],

@@ -14,7 +14,7 @@ import pytest
 from graph.sqlite_store import SqliteStore
 from graph.view import View, view
 from loaders.pipeline import Options, load
-from queries.activities import waits
+from queries.activities import gatherings, waits
 from queries.handoffs import legs
 from tests.ocel_logs import log, write
 
@@ -77,6 +77,23 @@ def test_legs_tell_how_long_each_activity_waits_for_its_first_and_last_object(se
             assert figures == (row["sum_us"], row["min_us"], row["max_us"], row["mean_s"], row["median_s"]), row
             compared += 1
     assert compared == 12
+
+
+@pytest.mark.reference
+def test_what_each_activity_waits_for_is_what_performance_analysis_finds(seen: View, oracle: dict[str, Any]) -> None:
+    """All figures of OPerA, of each activity and type of object; our `lag` and `late` are its `lag_all` and signed `lag_others`."""
+    names = {"lag": "lag_all", "late": "lag_others"}
+    ours = {}
+    for row in gatherings(seen).to_dicts():
+        measure = names.get(row["measure"], row["measure"])
+        ours[row["activity"], f"{measure}[{row['object_type']}]" if row["object_type"] else measure] = row
+    theirs = {(row["activity"], row["measure"].removesuffix("_us")): row for row in oracle["opera"]}
+    assert ours.keys() == theirs.keys()
+    assert len(theirs) > 30
+    for key, row in theirs.items():
+        told = ours[key]
+        figures = (told["count"], told["sum_s"] * 1e6, told["min_s"] * 1e6, told["max_s"] * 1e6, told["median_s"])
+        assert figures == (row["n"], row["sum_us"], row["min_us"], row["max_us"], row["median_s"]), key
 
 
 @pytest.mark.reference
