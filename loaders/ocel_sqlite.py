@@ -164,6 +164,8 @@ class _Tables:
             self._has(table, ("ocel_id", "ocel_time") if part == "events" else ("ocel_id",))
             self._of[part][type_] = table
             columns = [_Column(name, _type_of(word)) for name, word in self._columns[table].items() if name not in _OWN]
+            if any(_as_utf8(name)[0] for name in (type_, *(column.name for column in columns))):
+                raise self._unreadable(f"the name of {single} type {_shown(type_)!r}, or of a column of it, is no UTF-8", _GIVE)
             self._attributes[table] = columns
             self.types.of(part)[type_] = {column.name: column.type for column in columns}
 
