@@ -75,7 +75,7 @@ def main() -> None:
     Path(__file__).with_name("RESULTS-ocel.md").write_text(text, encoding="utf-8")
 
 
-NOTES = """Others used the two cores meanwhile. pm4py leaves out objects that no event names, and its reader of JSON keeps one
+NOTES = """pm4py leaves out objects that no event names, and its reader of JSON keeps one
 relation of each event and object, where the standard allows several qualifiers: counts are compared with what these rules leave of
 the file, counted without either reader.
 """
