@@ -13,11 +13,9 @@ from graph.errors import TraceError, UnreadableSource
 from loaders import epcis_master
 from loaders.epcis_check import EVENTS
 from loaders.epcis_event import Source, item, prefixes_of
-from loaders.items import Context, Item, Refused
+from loaders.items import REFUSED, Context, Item, Refused
 from loaders.json_stream import around, items
 
-REFUSED = "veintrace:refused"
-"""The member of a document from the quarantine that says what is wrong with each event."""
 LISTS = ("", "epcisBody.eventList", "epcisBody.queryResults.resultsBody.eventList", REFUSED)
 """Where a document has lists of any length, in the words of `json_stream`: its events, and what was wrong with them."""
 

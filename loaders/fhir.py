@@ -26,8 +26,6 @@ from loaders.fhir_types import Resource
 from loaders.items import Context, FhirEntry, Item, Problem, Refused
 from loaders.json_stream import MOST_BYTES, around, items
 
-REFUSED = "veintrace:refused"
-"""The member of a resource from the quarantine that says what was wrong with it."""
 _LINES = (".ndjson", ".jsonl")
 _MARK = b"\xef\xbb\xbf"
 _LISTS = ("", "entry")

@@ -23,13 +23,6 @@ def _status(draft: Draft, status: str | None, why: Concept | ConceptOrReference 
         draft.value("failure_reason", said(plain(why)))
 
 
-def ordered(told: Told, draft: Draft, orders: list[Reference]) -> None:
-    """The therapy order an event belongs to: the first that is one."""
-    for at, order in enumerate(orders):
-        if told.link(draft, "FOR_EPISODE", order, "episode", f"basedOn/{at}"):
-            return
-
-
 def _type(told: Told, draft: Draft, concept: Concept | ConceptOrReference | None, default: str) -> str:
     """State the type of a step in the words of the field, else of its code system; returns it."""
     type_ = kind_of(words_of(concept)) or said(plain(concept)) or default
@@ -55,7 +48,7 @@ def procedure(told: Told, it: r.Procedure) -> None:
     told.during(draft, _TIMES, "occurrence", it.occurrence_date_time, it.occurrence_period, it.occurrence_timing)
     taking, void = type_ in TAKING, it.status == _NOT_DONE
     told.link(draft, "INPUT_TO" if taking else "OUTPUT", it.subject, "person", "subject", incoming=taking, retracted=void)
-    ordered(told, draft, it.based_on)
+    told.ordered(draft, it.based_on, "basedOn")
     _performers(told, draft, it.performer)
     told.link(draft, "AT", it.location, "organization", "location")
     used = [*((f"usedReference/{at}", each) for at, each in enumerate(it.used_reference)),
@@ -105,9 +98,9 @@ def _thing(told: Told, piece: r.Piece, field: str) -> Named | None:
 def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference | None, *, void: bool) -> None:
     """The order that a task or transport belongs to, or that it is about; else what it is about (not so, if it was called off)."""
     if focus and ("ServiceRequest/" in (focus.reference or "") or focus.type == "ServiceRequest"):
-        ordered(told, draft, [*orders, focus])
+        told.ordered(draft, [*orders, focus], "basedOn")
         return
-    ordered(told, draft, orders)
+    told.ordered(draft, orders, "basedOn")
     told.link(draft, "SUBJECT_OF", focus, "", "focus", classes=("object",), incoming=True, retracted=void)
 
 
@@ -143,7 +136,7 @@ def diagnostic_report(told: Told, it: r.DiagnosticReport) -> None:
     told.at(draft, "x:issued", it.issued, "issued")
     if whom := told.named(it.subject, "person", "subject", _ALL):
         draft.value("x:subject", whom.text)
-    ordered(told, draft, it.based_on)
+    told.ordered(draft, it.based_on, "basedOn")
     for at, who in enumerate(it.performer):
         performed(told, draft, who, f"performer/{at}")
     for at, each in enumerate(it.specimen):

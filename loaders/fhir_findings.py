@@ -50,8 +50,7 @@ def _observed(told: Told, draft: Draft, it: r.Observation) -> None:
 
 
 def _valued(told: Told, draft: Draft, value: Valued, absent: Concept | None, interpretation: list[Concept]) -> None:
-    for name, field in value_fields(value).items():
-        draft.value(name, field)
+    draft.values(value_fields(value))
     draft.value("x:data_absent_reason", code_of(absent))
     told.coded_all(draft, "interpretation", interpretation)
 
@@ -115,15 +114,13 @@ def nutrition_intake(told: Told, it: r.NutritionIntake) -> None:
         if item.not_consumed:
             uneaten.append(draft)
         if item.amount:
-            for name, value in quantity_fields(item.amount).items():
-                draft.value(name, value)
+            draft.values(quantity_fields(item.amount))
     for label in it.ingredient_label:
         nutrient = plain(label.nutrient)
         draft = _intake(told, it, told.each("Observation", "ingredient", code_of(nutrient)))
         told.coded(draft, "code", nutrient)
         if label.amount:
-            for name, value in quantity_fields(label.amount).items():
-                draft.value(name, value)
+            draft.values(quantity_fields(label.amount))
 
     if it.status:
         told.take_back(it.status == "not-done")

@@ -1,7 +1,7 @@
 """Handoffs of FHIR as records: transports, deliveries of supplies, and dispenses of products."""
 
 from loaders import fhir_resources as r
-from loaders.fhir_events import focused, ordered
+from loaders.fhir_events import focused
 from loaders.fhir_told import Told, listed, said, unit_of
 from loaders.fhir_types import Reference
 from loaders.fhir_words import PRIORITY
@@ -65,7 +65,7 @@ def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
         draft.value("accepted_at", draft.fields.get(".delivered_at"))
     _party(told, draft, "FROM", it.supplier, "supplier")
     told.link(draft, "TO", it.destination, "organization", "destination")
-    ordered(told, draft, it.based_on)
+    told.ordered(draft, it.based_on, "basedOn")
     for at, supplied in enumerate(listed(it.supplied_item)):
         told.link(
             draft,
@@ -88,7 +88,7 @@ def dispense(told: Told, it: r.BiologicallyDerivedProductDispense) -> None:
     told.at(draft, "x:preparedDate", it.prepared_date, "preparedDate")
     told.link(draft, "FROM", it.location, "organization", "location")
     told.link(draft, "TO", it.destination, "organization", "destination")
-    ordered(told, draft, it.based_on)
+    told.ordered(draft, it.based_on, "basedOn")
     quantity = it.quantity.value if it.quantity else None
     unit = unit_of(it.quantity) if it.quantity else None
     void = it.status == _UNFULFILLED

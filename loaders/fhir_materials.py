@@ -47,7 +47,7 @@ def specimen(told: Told, it: r.Specimen) -> None:
     if it.collection and it.collection.quantity:
         draft.value("quantity", it.collection.quantity.value)
         draft.value("unit", unit_of(it.collection.quantity))
-    _ordered(told, draft, it.request)
+    told.ordered(draft, it.request, "request")
     made = _made(told, draft, it.parent, it.processing)
     if it.collection or (it.subject and not made):
         _collected(told, draft, it.collection or r.Collected(), it.subject, None)
@@ -79,7 +79,7 @@ def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -
     told.at(draft, "expires_at", it.expiration_date, "expirationDate")
     if it.storage_temp_requirements:
         draft.value("x:storage_temperature", range_text(it.storage_temp_requirements))
-    _ordered(told, draft, it.request)
+    told.ordered(draft, it.request, "request")
     _made(told, draft, it.parent, it.processing)
     if it.collection:
         _collected(told, draft, it.collection, it.collection.source, it.product_code)
@@ -95,8 +95,7 @@ def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -
         part.relate("ABOUT", draft.record, draft.names[draft.record])
         told.coded(part, "code", known.type)
         part.value("panel", "property")
-        for name, value in value_fields(known).items():
-            part.value(name, value)
+        part.values(value_fields(known))
 
 
 def device(told: Told, it: r.Device) -> None:
@@ -149,13 +148,6 @@ def _acted(told: Told, draft: Draft, part: str, type_: str) -> Draft:
     step.value("type", type_)
     step.relate("SUBJECT_OF", draft.record, draft.names[draft.record], incoming=True)
     return step
-
-
-def _ordered(told: Told, draft: Draft, requests: list[Reference]) -> None:
-    """The therapy order a material is for: one at a time."""
-    for at, request in enumerate(requests):
-        if told.link(draft, "FOR_EPISODE", request, "episode", f"request/{at}"):
-            return
 
 
 def _made(told: Told, draft: Draft, parents: list[Reference], processing: list[r.Processing]) -> bool:
@@ -228,8 +220,7 @@ def _stored(told: Told, draft: Draft, storage: r.Storage, at: int) -> None:
         part = told.part("Observation", f"storage.{at}.temperature")
         part.relate("ABOUT", draft.record, draft.names[draft.record])
         part.relate("ABOUT", step.record, step.names[step.record])
-        for name, value in quantity_fields(_temperature(storage)).items():
-            part.value(name, value)
+        part.values(quantity_fields(_temperature(storage)))
         part.value("code", "temperature")
         _lasted(told, part, storage.duration, at)
 

@@ -177,6 +177,12 @@ class Told:
             draft.relate(relation, named.record, named.text, incoming=incoming, **properties)
         return named
 
+    def ordered(self, draft: Draft, orders: Iterable[Reference], field: str) -> None:
+        """State the therapy order that a draft is of: one at a time, the first that is one."""
+        for at, order in enumerate(orders):
+            if self.link(draft, "FOR_EPISODE", order, "episode", f"{field}/{at}"):
+                return
+
     def kind(self, reference: Reference) -> str | None:
         """The type of what a reference leads to; None where nobody says."""
         return self.within.kind(reference)

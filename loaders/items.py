@@ -1,6 +1,7 @@
 """What a format module hands to the pipeline: items with their claims, or refusals that say what to mend."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -56,6 +57,11 @@ class MasterElement(NamedTuple):
     element: Any
 
 
+_TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
+REFUSED = "veintrace:refused"
+"""The member of a document from the quarantine, or of a resource in one, that says what was wrong with what was refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """One source item that was not: nothing of it is kept but `raw`, its text or JSON value, for the quarantine."""
@@ -63,6 +69,16 @@ class Refused:
     at: str
     problems: tuple[Problem, ...]
     raw: Any = None
+
+    def reasons(self) -> dict[str, Any]:
+        """Where it was and what is wrong with it, for a document of JSON."""
+        problems = [{"field": problem.field, "reason": problem.reason, "repair": problem.repair} for problem in self.problems]
+        return {"was_at": self.at, "problems": problems}
+
+    def comment(self, whole: str) -> str:
+        """The same for a document of XML; `whole` names what is wrong where that is no field of it."""
+        told = f"was at {self.at}" + "".join(f"\n  {each.field or whole}: {each.reason}; {each.repair}" for each in self.problems)
+        return f"<!-- {_TWO_HYPHENS.sub('- ', told)} -->"
 
 
 @dataclass(frozen=True)
@@ -131,6 +147,11 @@ class Draft:
         """State a plain value; None and empty text say nothing."""
         if value is not None and value != "":
             self.fields[f".{name}"] = value
+
+    def values(self, told: Mapping[str, Any]) -> None:
+        """State plain values by name."""
+        for name, value in told.items():
+            self.value(name, value)
 
     def relate(self, type_: str, other: str, text: str | None, *, incoming: bool = False, **properties: Any) -> None:
         """State a relation to another id (`incoming`: from it), whose claims this record owns."""

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from graph.errors import InvalidMapping, UnreadableSource
-from loaders.items import Context, Item, Refused
+from loaders.items import REFUSED, Context, Item, Refused
 from loaders.json_stream import Reached, around, items
 from loaders.mapping_files import PlacedLog
 from loaders.ocel_claims import Log, TypeOf
 from loaders.ocel_form import Types, declared
 
-REFUSED = "veintrace:refused"
-"""The member of a document from the quarantine that says what is wrong with each item."""
 _DECLARING = ("eventTypes", "objectTypes")
 LISTS = ("objects", "events", REFUSED)
 """Where a document has lists of any length, in the words of `json_stream`."""

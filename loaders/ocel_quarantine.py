@@ -1,16 +1,12 @@
 """What was refused of an event log, as a log, with what is wrong beside it: of JSON and SQLite one in JSON, of XML one in XML."""
 
 import json
-import re
 import shutil
 import tempfile
 from typing import IO, Protocol, TextIO
 
-from loaders.items import Refused
-from loaders.ocel import REFUSED
+from loaders.items import REFUSED, Refused
 from loaders.ocel_form import LogItem, Part, declarations
-
-_TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 
 
 class Kept(Protocol):
@@ -46,9 +42,8 @@ class _Json:
         number = self._counts[raw.part]
         self._counts[raw.part] += 1
         self._file.write((",\n" if number else "") + json.dumps(raw.told, ensure_ascii=False))
-        problems = [{"field": p.field, "reason": p.reason, "repair": p.repair} for p in item.problems]
         self._told.write(",\n" if self._told.tell() else "")
-        self._told.write(json.dumps({raw.part: number, "was_at": item.at, "problems": problems}, ensure_ascii=False))
+        self._told.write(json.dumps({raw.part: number, **item.reasons()}, ensure_ascii=False))
 
     def close(self) -> None:
         self._file.write("\n]" if self._counts["events"] else '\n], "events": []')
@@ -72,8 +67,7 @@ class _Xml:
         if self._open != raw.part:
             self._file.write(f"</{self._open}>\n<{raw.part}>\n" if self._open else f"<{raw.part}>\n")
             self._open = raw.part
-        told = f"was at {item.at}" + "".join(f"\n  {p.field or raw.part[:-1]}: {p.reason}; {p.repair}" for p in item.problems)
-        self._file.write(f"<!-- {_TWO_HYPHENS.sub('- ', told)} -->\n{raw.told}\n")
+        self._file.write(f"{item.comment(raw.part[:-1])}\n{raw.told}\n")
 
     def close(self) -> None:
         self._file.write(f"</{self._open}>\n</log>\n" if self._open else "")

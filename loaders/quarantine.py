@@ -5,7 +5,6 @@ Of Parquet and Excel it is CSV, of SQLite JSON.
 
 import csv
 import json
-import re
 import shutil
 import tempfile
 from html import escape
@@ -13,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TextIO
 
-from loaders import csv_bundle, fhir
+from loaders import csv_bundle
 from loaders.csv_rows import NOTES
-from loaders.epcis import LISTS, REFUSED
-from loaders.items import FhirEntry, MasterElement, Problem, Refused, XmlEvent
+from loaders.epcis import LISTS
+from loaders.items import REFUSED, FhirEntry, MasterElement, Problem, Refused, XmlEvent
 from loaders.json_stream import around
 from loaders.mapped_rows import header_of
 from loaders.mapping_files import quarantine_name
@@ -26,7 +25,6 @@ from loaders.sources import SUFFIX, Source
 
 _SENDERS = ("sender", "sbdh:sender")
 """Members of a document, or of its header, that name who sends it."""
-_TWO_HYPHENS = re.compile(r"-(?=-)")  # which no comment of XML may hold
 
 
 class Quarantine:
@@ -123,7 +121,6 @@ class Quarantine:
         if self._told is None:
             self._told = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed with the document
             file.write(self._opening())
-        problems = _told(item.problems)
         if isinstance(item.raw, MasterElement):
             place = {"element": len(self._master)}
             self._master.append(item.raw)
@@ -133,7 +130,7 @@ class Quarantine:
             file.write(",\n" if place["event"] else "")
             file.write(json.dumps(item.raw, ensure_ascii=False))
         self._told.write(",\n" if self._told.tell() else "")
-        self._told.write(json.dumps({**place, "was_at": item.at, "problems": problems}, ensure_ascii=False))
+        self._told.write(json.dumps({**place, **item.reasons()}, ensure_ascii=False))
 
     def _close_document(self, file: TextIO, told: IO[str]) -> None:
         header = self._sender("epcisHeader")
@@ -157,8 +154,7 @@ class Quarantine:
             self._listed = raw.vocabulary is None
             file.write("<EventList>\n" if self._listed else "</EventList>\n")
         self._elements += 1
-        told = f"was at {item.at}" + "".join(f"\n  {p.field or 'event'}: {p.reason}; {p.repair}" for p in item.problems)
-        file.write(f"<!-- {_TWO_HYPHENS.sub('- ', told)} -->\n")
+        file.write(f"{item.comment('event')}\n")
         if raw.vocabulary is None:
             file.write(f"{raw.text}\n")
         else:
@@ -167,7 +163,7 @@ class Quarantine:
 
     def _add_resource(self, item: Refused, raw: FhirEntry, file: TextIO) -> None:
         """Resources go into a bundle, or a line each, with what is wrong with them in a member of their own."""
-        resource = {**raw.resource, fhir.REFUSED: {"was_at": item.at, "problems": _told(item.problems)}}
+        resource = {**raw.resource, REFUSED: item.reasons()}
         if raw.line:
             file.write(f"{json.dumps(resource, ensure_ascii=False)}\n")
         else:
@@ -196,10 +192,6 @@ class Quarantine:
     def _original(self) -> dict[str, Any]:
         document = around(self._source.path, LISTS, lambda at: None)
         return document if isinstance(document, dict) else {}
-
-
-def _told(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
-    return [{"field": problem.field, "reason": problem.reason, "repair": problem.repair} for problem in problems]
 
 
 def _together(problems: tuple[Problem, ...], name: str) -> str:
