@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from graph.claims import Evidence, from_bodies
 from graph.errors import TraceError, UnreadableSource
-from loaders import abreast, csv_bundle, epcis, epcis_xml, fhir, mapped, ocel, ocel_sqlite, ocel_xml
+from loaders import abreast, csv_bundle, epcis, epcis_xml, mapped, ocel, ocel_sqlite, ocel_xml
 from loaders.items import Context, Item, Problem, Refused
 from loaders.sources import Source
 
@@ -32,7 +32,7 @@ _AHEAD = 100
 _PIPE = 2**20
 """Bytes that may lie between the two processes, where the system lets us say: a message takes few turns of the listening
 thread, which must wait for each while the other thread computes."""
-_READERS = {"epcis": epcis.read, "epcis-xml": epcis_xml.read, "fhir": fhir.read}
+_READERS = {"epcis": epcis.read, "epcis-xml": epcis_xml.read}
 _LOGS = {"ocel": ocel.read, "ocel-xml": ocel_xml.read, "ocel-sqlite": ocel_sqlite.read}
 
 
@@ -50,6 +50,11 @@ def read_one(source: Source, context: Context) -> Iterator[Item | Refused]:
             yield from csv_bundle.read(source.path, context, source.kind)
         elif source.format in _LOGS:
             yield from _LOGS[source.format](source.path, context, source.log)
+        elif source.format == "fhir":
+            # to make its models takes longer than most commands that load nothing
+            from loaders import fhir
+
+            yield from fhir.read(source.path, context)
         else:
             yield from _READERS[source.format](source.path, context)
     except UnreadableSource as error:

@@ -1,9 +1,10 @@
 """Departments and the organisations they are part of: the one place that walks up `PART_OF`."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from graph.frames import Frames
+if TYPE_CHECKING:  # polars takes longer to import than a question about one product to answer
+    from graph.frames import Frames
 
 T = TypeVar("T", int, str)
 _PARTS = ("department", "site")
@@ -27,7 +28,7 @@ def top(party: T, above: Mapping[T, T]) -> T:
 class Organizations:
     """The organisations that a View shows, by the numbers of their records."""
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, frames: "Frames") -> None:
         told = frames.of_class("organization").select("record", "part_of", "type")
         self.above: dict[int, int] = dict(told.select("record", "part_of").drop_nulls().iter_rows())
         self._types: dict[int, str] = dict(told.select("record", "type").drop_nulls().iter_rows())

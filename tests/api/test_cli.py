@@ -386,3 +386,10 @@ def test_the_costliest_handoffs_tell_whom_to_call_and_stand_alone(loaded: Run) -
         told = loaded("handoffs", "--worst", 1, *beside)
         assert told.status == 2
         assert "leave out --legs, --by and --between" in told.err
+
+
+def test_a_command_that_needs_no_tables_starts_without_what_takes_long_to_import() -> None:
+    """polars, and the models of FHIR, take longer to import than a question about one product to answer."""
+    told = "import sys, api.cli; print(*{'polars', 'networkx', 'loaders.fhir_resources'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == ""
