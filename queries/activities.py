@@ -6,6 +6,8 @@ begin when the last of its objects comes from its event before; which type of ob
 it, is the synchronisation of the event (OPerA: Park, Adams & van der Aalst 2022).
 """
 
+from functools import cached_property
+
 import polars as pl
 
 from graph.frames import Frames
@@ -15,74 +17,86 @@ from queries.handoffs import SECOND, acts
 _TYPE = "x:ocel:type"
 
 
-def waits(view: View) -> pl.DataFrame:
-    """One row for each type of object and each two activities of which the second comes next on one:
+class Activities:
+    """The activities that a View shows; each table is worked out when it is asked for."""
 
-    `object_type, source, target, count` (of waits), `couples` (of events), `objects`, and of waits `sum_s, median_s, min_s, max_s`
-    (seconds from the end of the first event to the start of the second; negative where they overlap). An object's type is the one
-    that it came with in an event log, else that of the model, else its kind; an activity is a step's or handoff's type."""
-    frames = view.scoped_frames
-    events = frames.of_class("event").select(event="record", activity=pl.coalesce("type", "kind"))
-    told = followings(frames).join(_types(view, frames), on="object")
-    told = told.join(events.rename({"activity": "source"}), on="event")
-    told = told.join(events.rename({"event": "next", "activity": "target"}), on="next")
-    wait = pl.col("wait_s")
-    grouped = told.group_by("object_type", "source", "target").agg(
-        count=pl.len().cast(pl.Int64),
-        couples=pl.struct("event", "next").n_unique().cast(pl.Int64),
-        objects=pl.col("object").n_unique().cast(pl.Int64),
-        sum_s=wait.sum(),
-        median_s=wait.median(),
-        min_s=wait.min(),
-        max_s=wait.max(),
-    )
-    return grouped.sort("object_type", "source", "target")
+    def __init__(self, view: View) -> None:
+        self._view, self._frames = view, view.scoped_frames
+
+    @cached_property
+    def _named(self) -> pl.DataFrame:
+        """`event, activity` of all events."""
+        return self._frames.of_class("event").select(event="record", activity=pl.coalesce("type", "kind"))
+
+    @cached_property
+    def _following(self) -> pl.DataFrame:
+        """What `followings` tells, with `object_type`."""
+        return followings(self._frames).join(_types(self._view, self._frames), on="object")
+
+    @property
+    def waits(self) -> pl.DataFrame:
+        """One row for each type of object and each two activities of which the second comes next on one:
+
+        `object_type, source, target, count` (of waits), `couples` (of events), `objects`, and of waits `sum_s, median_s, min_s,
+        max_s` (seconds from the end of the first event to the start of the second; negative where they overlap). An object's type
+        is the one that it came with in an event log, else that of the model, else its kind; an activity is a step's or handoff's
+        type."""
+        events = self._named
+        told = self._following.join(events.rename({"activity": "source"}), on="event")
+        told = told.join(events.rename({"event": "next", "activity": "target"}), on="next")
+        grouped = told.group_by("object_type", "source", "target").agg(
+            count=pl.len().cast(pl.Int64),
+            couples=pl.struct("event", "next").n_unique().cast(pl.Int64),
+            objects=pl.col("object").n_unique().cast(pl.Int64),
+            **_figures("wait_s"),
+        )
+        return grouped.sort("object_type", "source", "target")
+
+    @property
+    def gatherings(self) -> pl.DataFrame:
+        """One row for each activity, measure and, where it is one of a type of object, that type, ascending:
+
+        `activity, measure, object_type, count` (of events whose objects had an event before), and of the measure `sum_s, median_s,
+        min_s, max_s` in seconds. An event has the measures, from the ends of the events before it on each of its objects to its
+        start:
+
+        - `flow`: since the first of them; `sojourn`: since the last; `sync`: from the first to the last;
+        - of each type: `pool`, from the first to the last of that type; `ready`, from the first of all to the first of that type;
+          `lag`, from the first of all to the last of that type; `late`, from the first of the other types to the last of that type
+          (negative where it came before them)."""
+        came = self._following.select("object", "object_type", "next", came="last", begun="next_first")
+        whole = came.group_by("next").agg(least=pl.col("came").min(), most=pl.col("came").max(), begun=pl.col("begun").first())
+        flow, sojourn = (pl.col("begun") - pl.col(name) for name in ("least", "most"))
+        of_all = whole.select("next", flow=flow, sojourn=sojourn, sync=flow - sojourn, object_type=pl.lit(None, pl.String))
+        each = came.group_by("next", "object_type").agg(first=pl.col("came").min(), last=pl.col("came").max())
+        others = each.join(each, on="next", suffix="_other").filter(pl.col("object_type") != pl.col("object_type_other"))
+        others = others.group_by("next", "object_type").agg(other=pl.col("first_other").min())
+        each = each.join(whole, on="next").join(others, on=("next", "object_type"), how="left")
+        of_types = each.select(
+            "next",
+            "object_type",
+            pool=pl.col("last") - pl.col("first"),
+            ready=pl.col("first") - pl.col("least"),
+            lag=pl.col("last") - pl.col("least"),
+            late=pl.col("last") - pl.col("other"),
+        )
+        parts = [
+            part.unpivot(index=("next", "object_type"), variable_name="measure", value_name="us") for part in (of_all, of_types)
+        ]
+        told = (
+            pl.concat(parts)
+            .drop_nulls("us")
+            .join(self._named.rename({"event": "next"}), on="next")
+            .with_columns(seconds=pl.col("us") / SECOND)
+        )
+        grouped = told.group_by("activity", "measure", "object_type").agg(count=pl.len().cast(pl.Int64), **_figures("seconds"))
+        return grouped.sort("activity", "measure", "object_type", nulls_last=False)
 
 
-def gatherings(view: View) -> pl.DataFrame:
-    """One row for each activity, measure and, where it is one of a type of object, that type, ascending:
-
-    `activity, measure, object_type, count` (of events whose objects had an event before), and of the measure `sum_s, median_s,
-    min_s, max_s` in seconds. An event has the measures, from the ends of the events before it on each of its objects to its start:
-
-    - `flow`: since the first of them; `sojourn`: since the last; `sync`: from the first to the last;
-    - of each type: `pool`, from the first to the last of that type; `ready`, from the first of all to the first of that type;
-      `lag`, from the first of all to the last of that type; `late`, from the first of the other types to the last of that type
-      (negative where it came before them)."""
-    frames = view.scoped_frames
-    activities = frames.of_class("event").select(next="record", activity=pl.coalesce("type", "kind"))
-    came = _came(frames).join(_types(view, frames), on="object")
-    whole = came.group_by("next").agg(least=pl.col("came").min(), most=pl.col("came").max(), begun=pl.col("begun").first())
-    flow, sojourn = (pl.col("begun") - pl.col(name) for name in ("least", "most"))
-    of_all = whole.select("next", flow=flow, sojourn=sojourn, sync=flow - sojourn, object_type=pl.lit(None, pl.String))
-    each = came.group_by("next", "object_type").agg(first=pl.col("came").min(), last=pl.col("came").max())
-    others = each.join(each, on="next", suffix="_other").filter(pl.col("object_type") != pl.col("object_type_other"))
-    others = others.group_by("next", "object_type").agg(other=pl.col("first_other").min())
-    each = each.join(whole, on="next").join(others, on=("next", "object_type"), how="left")
-    of_types = each.select(
-        "next",
-        "object_type",
-        pool=pl.col("last") - pl.col("first"),
-        ready=pl.col("first") - pl.col("least"),
-        lag=pl.col("last") - pl.col("least"),
-        late=pl.col("last") - pl.col("other"),
-    )
-    parts = [part.unpivot(index=("next", "object_type"), variable_name="measure", value_name="us") for part in (of_all, of_types)]
-    told = pl.concat(parts).drop_nulls("us").join(activities, on="next").with_columns(seconds=pl.col("us") / SECOND)
-    seconds = pl.col("seconds")
-    figures = (
-        seconds.sum().alias("sum_s"),
-        seconds.median().alias("median_s"),
-        seconds.min().alias("min_s"),
-        seconds.max().alias("max_s"),
-    )
-    grouped = told.group_by("activity", "measure", "object_type").agg(pl.len().cast(pl.Int64).alias("count"), *figures)
-    return grouped.sort("activity", "measure", "object_type", nulls_last=False)
-
-
-def _came(frames: Frames) -> pl.DataFrame:
-    """`object, next, came, begun`: of each event, each of its objects with an event before, the end of that and its own start."""
-    return followings(frames).select("object", "next", came="last", begun="next_first")
+def _figures(column: str) -> dict[str, pl.Expr]:
+    """What is told of the seconds in a column."""
+    seconds = pl.col(column)
+    return {"sum_s": seconds.sum(), "median_s": seconds.median(), "min_s": seconds.min(), "max_s": seconds.max()}
 
 
 def followings(frames: Frames) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import pytest
 from graph.sqlite_store import SqliteStore
 from graph.view import View, view
 from loaders.pipeline import Options, load
-from queries.activities import gatherings, waits
+from queries.activities import Activities
 from queries.handoffs import legs
 from tests.ocel_logs import log, write
 
@@ -47,7 +47,7 @@ def events(seen: View) -> pl.DataFrame:
 @pytest.mark.reference
 def test_the_waits_of_each_object_type_are_those_of_its_directly_follows_graph(seen: View, oracle: dict[str, Any]) -> None:
     """`n_triples` counts (event, object, event), `n_event_couples` each two events once."""
-    ours = {(row["object_type"], row["source"], row["target"]): row for row in waits(seen).to_dicts()}
+    ours = {(row["object_type"], row["source"], row["target"]): row for row in Activities(seen).waits.to_dicts()}
     theirs = {(row["object_type"], row["source"], row["target"]): row for row in oracle["ocdfg"]}
     assert ours.keys() == theirs.keys()
     for key, row in theirs.items():
@@ -84,7 +84,7 @@ def test_what_each_activity_waits_for_is_what_performance_analysis_finds(seen: V
     """All figures of OPerA, of each activity and type of object; our `lag` and `late` are its `lag_all` and signed `lag_others`."""
     names = {"lag": "lag_all", "late": "lag_others"}
     ours = {}
-    for row in gatherings(seen).to_dicts():
+    for row in Activities(seen).gatherings.to_dicts():
         measure = names.get(row["measure"], row["measure"])
         ours[row["activity"], f"{measure}[{row['object_type']}]" if row["object_type"] else measure] = row
     theirs = {(row["activity"], row["measure"].removesuffix("_us")): row for row in oracle["opera"]}
@@ -134,5 +134,5 @@ def test_waits_keep_microseconds_whatever_the_offset(tmp_path: Path) -> None:
     )
     store = SqliteStore(":memory:")
     load(store, [write(told, tmp_path / "log.xml")], Options("LAB", author="tester", quarantine=tmp_path / "quarantine"))
-    [row] = waits(view(store)).to_dicts()
+    [row] = Activities(view(store)).waits.to_dicts()
     assert (row["object_type"], row["source"], row["target"], row["sum_s"]) == ("Bag", "mix", "fill", 0.499999)
