@@ -11,41 +11,20 @@ from hypothesis import strategies as st
 
 from api import exports, render
 from api.cli import run
-from graph.claims import of_class
 from graph.errors import IncompleteAnswer
 from graph.sqlite_store import SqliteStore
-from graph.store import Store
 from graph.view import View, view
 from loaders.epcis_own import taken_from
 from loaders.event_hash import event_hash
 from loaders.generator import generate
 from loaders.items import Context, Item, Refused
-from loaders.pipeline import LoadReport, Options, load
 from loaders.reading import read_one
 from loaders.sources import Source, files_of, format_of
 from queries.lineage import Way, lineage
 from tests.epcis_schema import faults
+from tests.round_trips import EXAMPLE, landed, loaded, published, roots_of
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "first-journey"
 JOURNEYS = 4
-
-
-def landed(store: Store, paths: list[Path], folder: Path, **options: Any) -> LoadReport:
-    """Load files as one load."""
-    return load(store, paths, Options(author="tester", quarantine=folder / "quarantine", **options))
-
-
-def loaded(paths: list[Path], folder: Path, **options: Any) -> SqliteStore:
-    """A graph of some files, none of which holds anything refused."""
-    store = SqliteStore(":memory:")
-    assert landed(store, paths, folder, **options).refused == []
-    return store
-
-
-def roots_of(store: Store) -> list[str]:
-    """The ids of all objects, persons and events that anybody tells of."""
-    ids = {entry.claim.record for entry in store.claims()}
-    return sorted(of_class("object", ids) | of_class("event", ids) | of_class("person", ids))
 
 
 def told(seen: View, roots: list[str], way: Way) -> dict[str, Any]:
@@ -71,15 +50,6 @@ def hashes(document: dict[str, Any]) -> list[str]:
 
 
 # -- what came as EPCIS
-
-
-def published(reference: Path) -> list[Path]:
-    """Valid documents."""
-    epcis = reference / "epcis"
-    patterns = ("openepcis/2.0/**/*.json", "openepcis/**/*.xml", "event-hash/*.jsonld", "event-hash/*.xml",
-                "opentraceability/*.jsonld", "opentraceability/*.xml", "fastnt/*Event*.json", "fastnt/*Event*.xml")  # fmt: skip
-    found = (path for pattern in patterns for path in epcis.glob(pattern))
-    return sorted(path for path in found if "nvalid" not in str(path) and "malformed" not in path.name and "bad" not in path.name)
 
 
 @pytest.mark.reference

@@ -20,29 +20,15 @@ from graph.view import View, view
 from loaders.generator import generate
 from loaders.items import Context, Item, Refused
 from loaders.ocel_own import OWN
-from loaders.pipeline import LoadReport, Options, load
 from loaders.reading import read_one
 from loaders.sources import Source, format_of
 from queries.lineage import Way, lineage
 from tests.ocel_logs import EPOCH, log, write
+from tests.round_trips import EXAMPLE, landed, loaded
 
-ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "first-journey"
 PALLETS = "process/logs/pallet-logistics-v0.9.sqlite"
 SUFFIX = {"ocel": ".json", "ocel-xml": ".xml", "ocel-sqlite": ".sqlite"}
 FORMS = [*SUFFIX]
-
-
-def landed(store: Store, paths: list[Path], folder: Path, **options: Any) -> LoadReport:
-    """Load files as one load."""
-    return load(store, paths, Options(author="tester", quarantine=folder / "quarantine", **options))
-
-
-def loaded(paths: list[Path], folder: Path, **options: Any) -> SqliteStore:
-    """A graph of some files, none of which holds anything refused."""
-    store = SqliteStore(":memory:")
-    assert landed(store, paths, folder, **options).refused == []
-    return store
 
 
 def digest(store: Store) -> str:

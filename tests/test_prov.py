@@ -22,7 +22,7 @@ from loaders.generator import generate
 from queries.lineage import Way, lineage
 from tests.networks import FEW, Network, land, networks, rid
 from tests.prov_reader import answer_of, normal, read
-from tests.test_epcis_round_trip import EXAMPLE, landed, loaded, published, roots_of
+from tests.round_trips import EXAMPLE, landed, loaded, published, roots_of
 from tests.test_view_doors import story as two_sides
 
 WAYS: tuple[Way, ...] = ("up", "down", "both")

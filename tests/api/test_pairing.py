@@ -8,32 +8,13 @@ import pytest
 
 from api.pairing import pair
 from graph.sqlite_store import SqliteStore
-from graph.store import Applied, Batch, Store
+from graph.store import Batch
 from graph.verify import verify
 from graph.view import view
 from queries.pairing import NAME, pairing
+from tests.dying import Dying, Killed
 from tests.networks import land
 from tests.sides import Sides
-
-
-class Killed(Exception):
-    """The process is gone."""
-
-
-class Dying:
-    """A store whose process is killed after some commits."""
-
-    def __init__(self, store: Store, commits: int) -> None:
-        self._store, self._left = store, commits
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def apply(self, batch: Batch, *more: Any) -> Applied:
-        if self._left == 0:
-            raise Killed
-        self._left -= 1
-        return self._store.apply(batch, *more)
 
 
 def many(count: int) -> Sides:

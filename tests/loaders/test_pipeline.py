@@ -13,9 +13,10 @@ from graph import naming
 from graph.errors import UnknownLoad, UsageError
 from graph.record import assemble
 from graph.sqlite_store import SqliteStore
-from graph.store import Applied, Batch, Deadline, Scope
+from graph.store import Deadline, Scope
 from loaders import json_stream
 from loaders.pipeline import LoadReport, Options, close_load, dry_run, load
+from tests.dying import Dying, Killed
 
 Written = Callable[..., Path]
 Landed = Callable[..., LoadReport]
@@ -470,26 +471,6 @@ def test_an_item_with_more_claims_than_a_commit_holds_is_still_one_item(
     assert counts(landed(store, folder, batch_size=1), "read", "added") == (1, 1)
     assert [commit.claims for commit in store.commits()] == [1, 1]
     assert counts(landed(store, folder, batch_size=1), "read", "unchanged") == (1, 1)
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-class Dying:
-    """A store whose process ends after some commits."""
-
-    def __init__(self, store: SqliteStore, commits: int) -> None:
-        self._store, self._left = store, commits
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def apply(self, batch: Batch, *more: Any) -> Applied:
-        if self._left == 0:
-            raise Killed
-        self._left -= 1
-        return self._store.apply(batch, *more)
 
 
 UNDATED = {"material": "id,quantity\n" + "".join(f"M-{n % 10},{n}\n" for n in range(40))}
