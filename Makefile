@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test network reference damage fuzz study lint mutants bench bench-network bench-formats bench-ocel clean
+.PHONY: demo test network reference damage fuzz study lint mutants bench bench-network bench-formats bench-ocel bench-deadlines clean
 
 .venv/stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -56,6 +56,9 @@ bench-formats: .venv/stamp
 # PEER=PYTHON is one that has pm4py; without it an environment is made
 bench-ocel: .venv/stamp
 	$(BIN)/python -m benchmarks.ocel $(if $(PEER),--peer $(PEER))
+
+bench-deadlines: .venv/stamp
+	$(BIN)/python -m benchmarks.deadlines
 
 clean:
 	rm -rf .venv build *.egg-info demo

@@ -336,7 +336,7 @@ class SqliteStore:
             f" JOIN node far ON far.nid = edge.{far}",
             [array(ids)],
         )
-        return self._edges(rows)
+        return self._edges(rows, scope.deadline)
 
     def around(self, ids: Collection[str], scope: Scope, period: tuple[int, int] | None = None) -> Around:
         statement = sqlite_reach.around(self._visible(scope, "edge"), self._visible(scope, "state"), period is not None)
@@ -393,11 +393,11 @@ class SqliteStore:
             ]
         return edges, Told({row[2] for row in rows if row[0] == 0}, states)
 
-    def _edges(self, rows: list[Any]) -> list[Edge]:
+    def _edges(self, rows: list[Any], deadline: Deadline) -> list[Edge]:
         """Edges of rows (code, source, target, sid, quantity, unit), ascending and each once; `SAME_AS` as it was stated."""
         names = self._named(row[3] for row in rows)
         edges = set()
-        for code, source, target, sid, quantity, unit in rows:
+        for code, source, target, sid, quantity, unit in deadline.watch(rows):
             ends = (target, source) if code == SAME_AS_REVERSED else (source, target)
             edges.add(Edge(TYPES[code], *ends, names[sid], ROLES.get(code), quantity, unit))
         return sorted(edges, key=lambda edge: edge[:4])

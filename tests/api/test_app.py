@@ -1,7 +1,6 @@
 """The service over HTTP: it stays free for others, stops work nobody waits for, and answers every mistake in JSON."""
 
 import asyncio
-import gc
 import json
 import logging
 import sqlite3
@@ -24,6 +23,7 @@ from graph.errors import NotPermitted, StoreUnavailable
 from graph.sqlite_store import SqliteStore
 from graph.store import Scope
 from loaders.pipeline import Options, load
+from tests.waiting import PATIENCE
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 """A statement that SQLite works on until it is stopped."""
@@ -66,7 +66,7 @@ def port(store: SqliteStore) -> Iterator[int]:
         time.sleep(0.01)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
-    running.join(10)
+    running.join(PATIENCE)
     assert not running.is_alive()
 
 
@@ -75,61 +75,54 @@ def test_a_query_is_stopped_in_the_store_when_its_time_is_up(
 ) -> None:
     monkeypatch.setenv("VEINTRACE_TIMEOUT", "0.3")
     working = Working(monkeypatch)
-    begun = time.monotonic()
-    answer = httpx2.post(f"http://localhost:{port}/graphql", json=ASKED).json()
-    assert time.monotonic() - begun < 2
+    answer = httpx2.post(f"http://localhost:{port}/graphql", json=ASKED, timeout=PATIENCE).json()
     assert answer["data"]["lineage"]["completeness"] == {"total": 0, "truncated": True, "reasons": ["TIME"]}
     assert working.ended.is_set()
 
 
-def test_the_store_is_idle_soon_after_the_client_has_gone(store: SqliteStore, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_idle_after_the_client_has_gone(store: SqliteStore, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     working = Working(monkeypatch)
     client = HTTPConnection("localhost", port)
     client.request("POST", "/graphql", json.dumps(ASKED), {"content-type": "application/json"})
-    assert working.begun.wait(5)
+    assert working.begun.wait(PATIENCE)
     assert not working.ended.wait(0.5)
     client.close()
-    assert working.ended.wait(2)
+    assert working.ended.wait(PATIENCE)
 
 
 def test_others_are_answered_while_a_query_runs(store: SqliteStore, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VEINTRACE_TIMEOUT", "2")
     working = Working(monkeypatch)
-    asking = threading.Thread(target=httpx2.post, args=(f"http://localhost:{port}/graphql",), kwargs={"json": ASKED})
-    asking.start()
-    assert working.begun.wait(5)
+    client = HTTPConnection("localhost", port)
+    client.request("POST", "/graphql", json.dumps(ASKED), {"content-type": "application/json"})
+    assert working.begun.wait(PATIENCE)
     for path in ("health", "ready", "graphql?query={__typename}"):
-        begun = time.monotonic()
-        assert httpx2.get(f"http://localhost:{port}/{path}").status_code == 200
-        assert time.monotonic() - begun < 1
+        assert httpx2.get(f"http://localhost:{port}/{path}", timeout=PATIENCE).status_code == 200
     assert not working.ended.is_set()
-    asking.join(10)
+    client.close()
+    assert working.ended.wait(PATIENCE)
 
 
-def test_the_service_is_free_while_a_large_answer_is_made(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
+def test_the_service_is_free_while_an_answer_is_put_together(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def told(*_: Any) -> dict[str, Any]:
+        begun.set()
+        assert free.wait(PATIENCE), "the service answered nobody else meanwhile"
+        return {"claims": []}
 
     async def ask() -> None:
-        door = make_app(store, None)
-        transport = httpx2.ASGITransport(app=door)
+        transport = httpx2.ASGITransport(app=make_app(store, None))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            aliased = " ".join(f'a{at}: history(id: "M-1@H", first: 1000) {{ edges {{ node {{ values }} }} }}' for at in range(30))
-            asking = asyncio.create_task(client.post("/graphql", json={"query": f"{{ {aliased} }}"}))
-            while not asking.done():
-                before = time.monotonic()
+            asked = {"query": '{ history(id: "M-1@H", first: 9) { totalCount } }'}
+            asking = asyncio.create_task(client.post("/graphql", json=asked))
+            while not begun.is_set():
                 await asyncio.sleep(0.005)
-                pauses.append(time.monotonic() - before)
-            assert (await asking).json()["data"]["a29"]["edges"]
+            assert (await client.get("/health")).status_code == 200
+            free.set()
+            assert (await asking).json() == {"data": {"history": {"totalCount": 0}}}
 
-    told = [{"steward": "H", "values": {"n": at}} for at in range(1000)]
-    whole = {"commit": 1, "time": None, "author": "", "source": "", "at": "", "event_id": None, "recorded_at": None, "record": "x"}
-    claims = [{**whole, "reason": None, **each} for each in told]
-    monkeypatch.setattr("api.render.history_json", lambda *_: {"claims": claims})
-    gc.freeze()  # what other tests left in this process takes long to search for cycles
+    monkeypatch.setattr("api.render.history_json", told)
     asyncio.run(ask())
-    gc.unfreeze()
-    assert sum(pauses) > 0.2, "the answer is too small to tell"
-    assert max(pauses) < sum(pauses) / 3
 
 
 def test_who_sends_a_query_too_slowly_is_not_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

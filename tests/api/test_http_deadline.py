@@ -1,6 +1,6 @@
 """The service at its limits, on every store: time that is up, clients that go away, and many slow queries at once.
 
-`GRACE` is what an answer may take beyond the service's own second to tell what it read (`graphql_loading.GRACE`)."""
+The store's work has no end of its own: whoever answers has stopped it."""
 
 import json
 import threading
@@ -17,20 +17,22 @@ import pytest
 import uvicorn
 
 from api.app import MOST_AT_ONCE, make_app
-from api.graphql_loading import GRACE as TELLING
 from graph.neo4j_store import Neo4jStore
 from graph.sqlite_store import SqliteStore
 from graph.store import Scope, Store
 from graph.view import view
 from queries.lineage import lineage
 from tests.networks import Network, land
+from tests.waiting import PATIENCE, eventually
 
 SECONDS = 0.5
-GRACE = 1.0
+LONG = 600.0
 SQLITE_FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-NEO4J_FOREVER = "UNWIND range(1, 1000000000) AS a WITH a WHERE a % 7 = 8 RETURN count(a)"
+NEO4J_FOREVER = "UNWIND range(1, 1000000000) AS a UNWIND range(1, 1000000000) AS b WITH b WHERE b % 7 = 8 RETURN count(b)"
 RECORD = '{ record(id: "M-1@NET") { label } }'
 LINEAGE = '{ lineage(id: "M-1@NET") { completeness { truncated reasons } } }'
+Ask = Callable[[str], tuple[int, dict[str, Any]]]
+"""A query's status and body."""
 
 
 class Work:
@@ -51,14 +53,9 @@ class Work:
             with self._lock:
                 self.running -= 1
 
-    def wait_for(self, running: int, seconds: float) -> bool:
-        """Whether so many reads run within that time."""
-        until = time.monotonic() + seconds
-        while self.running != running:
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.01)
-        return True
+    def comes_to(self, running: int) -> bool:
+        """Whether so many reads run, at some time soon."""
+        return eventually(lambda: self.running == running)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("neo4j", marks=pytest.mark.neo4j)])
@@ -113,77 +110,79 @@ def port(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         time.sleep(0.01)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
-    running.join(10)
+    running.join(PATIENCE)
     assert not running.is_alive()
 
 
 @pytest.fixture
-def ask(port: int) -> Callable[[str], tuple[int, dict[str, Any], float]]:
-    """Asks the service a query: status, body, and the seconds it took."""
+def ask(port: int) -> Ask:
+    """Asks the service a query."""
 
-    def send(query: str) -> tuple[int, dict[str, Any], float]:
-        begun = time.monotonic()
-        answer = httpx2.post(f"http://localhost:{port}/graphql", json={"query": query}, timeout=20)
-        return answer.status_code, answer.json(), time.monotonic() - begun
+    def send(query: str) -> tuple[int, dict[str, Any]]:
+        answer = httpx2.post(f"http://localhost:{port}/graphql", json={"query": query}, timeout=PATIENCE)
+        return answer.status_code, answer.json()
 
     return send
 
 
+def begin(port: int, query: str) -> HTTPConnection:
+    """A client that has asked and waits."""
+    client = HTTPConnection("localhost", port, timeout=PATIENCE)
+    client.request("POST", "/graphql", json.dumps({"query": query}), {"content-type": "application/json"})
+    return client
+
+
 def assert_idle(store: Store, work: Work) -> None:
-    """Within a second no read is running, in the server neither."""
-    assert work.wait_for(0, 1)
+    """No read is running any more, in the server neither."""
+    assert work.comes_to(0)
     if isinstance(store, Neo4jStore):
         rows = store._bolt.rows("SHOW TRANSACTIONS YIELD metaData WHERE metaData.veintrace IS NOT NULL RETURN count(*)")
         assert rows == [[0]]
 
 
-def test_a_query_over_its_deadline_is_answered_with_the_typed_error_and_its_status(
-    store: Store, work: Work, ask: Callable[[str], tuple[int, dict[str, Any], float]]
-) -> None:
-    status, body, took = ask(RECORD)
+def test_a_query_over_its_deadline_is_answered_with_the_typed_error_and_its_status(store: Store, work: Work, ask: Ask) -> None:
+    status, body = ask(RECORD)
     assert status == 504
     assert body["data"] is None
     assert body["errors"][0]["extensions"] == {"code": "DEADLINE_EXCEEDED", "seconds": SECONDS}
-    assert took < SECONDS + GRACE
     assert_idle(store, work)
 
 
-def test_a_lineage_over_its_deadline_is_answered_as_partial(
-    store: Store, work: Work, ask: Callable[[str], tuple[int, dict[str, Any], float]]
-) -> None:
-    status, body, took = ask(LINEAGE)
+def test_a_lineage_over_its_deadline_is_answered_as_partial(store: Store, work: Work, ask: Ask) -> None:
+    status, body = ask(LINEAGE)
     assert (status, body) == (200, {"data": {"lineage": {"completeness": {"truncated": True, "reasons": ["TIME"]}}}})
-    assert took < SECONDS + GRACE
     assert_idle(store, work)
 
 
 @pytest.mark.parametrize("query", [RECORD, LINEAGE])
-def test_the_store_is_idle_within_a_second_after_the_client_has_gone(
+def test_the_store_is_idle_after_the_client_has_gone(
     store: Store, work: Work, port: int, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
-    monkeypatch.setenv("VEINTRACE_TIMEOUT", "60")
-    client = HTTPConnection("localhost", port)
-    client.request("POST", "/graphql", json.dumps({"query": query}), {"content-type": "application/json"})
-    assert work.wait_for(1, 5)
+    monkeypatch.setenv("VEINTRACE_TIMEOUT", str(LONG))
+    client = begin(port, query)
+    assert work.comes_to(1)
     client.close()
     assert_idle(store, work)
 
 
-def test_many_slow_queries_at_once_all_end_in_time_and_hold_up_neither_health_nor_readiness(
-    store: Store, work: Work, port: int, monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], tuple[int, dict[str, Any], float]]
-) -> None:
-    seconds = 2.0
-    monkeypatch.setenv("VEINTRACE_TIMEOUT", str(seconds))
+def test_many_slow_queries_at_once_all_end_at_their_deadline(store: Store, work: Work, ask: Ask) -> None:
     count = 3 * MOST_AT_ONCE
     with ThreadPoolExecutor(count) as clients:
-        asking = [clients.submit(ask, RECORD) for _ in range(count)]
-        assert work.wait_for(MOST_AT_ONCE, 1.5)
-        for path in ("health", "ready"):
-            begun = time.monotonic()
-            assert httpx2.get(f"http://localhost:{port}/{path}").status_code == 200
-            assert time.monotonic() - begun < 1
-        answers = [each.result() for each in asking]
-    assert {status for status, _, _ in answers} == {504}
-    assert {body["errors"][0]["extensions"]["code"] for _, body, _ in answers} == {"DEADLINE_EXCEEDED"}
-    assert max(took for _, _, took in answers) < seconds + TELLING + GRACE
+        answers = [each.result() for each in [clients.submit(ask, RECORD) for _ in range(count)]]
+    assert {status for status, _ in answers} == {504}
+    assert {body["errors"][0]["extensions"]["code"] for _, body in answers} == {"DEADLINE_EXCEEDED"}
+    assert_idle(store, work)
+
+
+def test_many_slow_queries_at_once_hold_up_neither_health_nor_readiness(
+    store: Store, work: Work, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VEINTRACE_TIMEOUT", str(LONG))
+    clients = [begin(port, RECORD) for _ in range(3 * MOST_AT_ONCE)]
+    assert work.comes_to(MOST_AT_ONCE)
+    for path in ("health", "ready"):
+        assert httpx2.get(f"http://localhost:{port}/{path}", timeout=PATIENCE).status_code == 200
+    assert work.running == MOST_AT_ONCE
+    for client in clients:
+        client.close()
     assert_idle(store, work)

@@ -1,11 +1,9 @@
 """Reads of a large graph end when their time is up, in the store too, and leave it ready for the next.
 
-`GRACE` is what a read may take beyond its deadline: the time between two looks at the clock, on a slow and busy machine.
-"""
+How long they take to is measured by `benchmarks/deadlines.py`."""
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,11 +18,11 @@ from queries.lineage import lineage
 from queries.recall import recall
 from tests.networks import everything, land
 from tests.networks_large import Mesh
+from tests.waiting import eventually
 
 SECONDS = 0.2
 SHORT = 0.03
 """Far less than any read of so many ids takes."""
-GRACE = 1.0
 MANY = 200_000
 SIZES = {"sqlite": Mesh(layers=200, width=100, links=200), "neo4j": Mesh(layers=40, width=100, links=100)}
 
@@ -62,35 +60,9 @@ def many(large: Large) -> list[str]:
     return known + [f"object-{number:032x}" for number in range(MANY - len(known))]
 
 
-class Took:
-    """How long what runs inside takes, in `seconds`."""
-
-    def __enter__(self) -> "Took":
-        self._begun = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.monotonic() - self._begun
-
-
-def soonest(read: Callable[[], None]) -> float:
-    """Seconds of the quickest of three reads: a busy machine may hold up one, but a read that ignores its end is never quick."""
-    found = []
-    for _ in range(3):
-        with Took() as took:
-            read()
-        found.append(took.seconds)
-        if took.seconds < SHORT + GRACE:
-            break
-    return min(found)
-
-
 def assert_idle(store: Store, mesh: Mesh) -> None:
-    """Nothing of ours runs in the store a second later at most, and it answers."""
-    until = time.monotonic() + 1
-    while working(store):
-        assert time.monotonic() < until, "the store still works for a read that has ended"
-        time.sleep(0.05)
+    """Nothing of ours runs in the store any more, and it answers."""
+    assert eventually(lambda: not working(store)), "the store still works for a read that has ended"
     assert [state.record for state in store.get([mesh.last], everything(store))] == [mesh.last]
 
 
@@ -111,28 +83,20 @@ def working(store: Store) -> bool:
 @pytest.mark.parametrize("name", READS)
 def test_a_read_of_200_000_ids_ends_at_its_deadline(large: Large, many: list[str], name: str) -> None:
     store, mesh = large
-
-    def read() -> None:
-        with pytest.raises(DeadlineExceeded):
-            READS[name](store, many, Scope(everything(store).commit, None, Deadline(SHORT)))
-
-    assert soonest(read) < SHORT + GRACE
+    with pytest.raises(DeadlineExceeded):
+        READS[name](store, many, Scope(everything(store).commit, None, Deadline(SHORT)))
     assert_idle(store, mesh)
 
 
 @pytest.mark.parametrize("name", READS)
 def test_a_read_of_200_000_ids_ends_when_it_is_cancelled(large: Large, many: list[str], name: str) -> None:
     store, mesh = large
-
-    def read() -> None:
-        deadline = Deadline(60)
-        timer = threading.Timer(SHORT, deadline.cancel)
-        timer.start()
-        with pytest.raises(DeadlineExceeded):
-            READS[name](store, many, Scope(everything(store).commit, None, deadline))
-        timer.join()
-
-    assert soonest(read) < SHORT + GRACE
+    deadline = Deadline(600)
+    timer = threading.Timer(SHORT, deadline.cancel)
+    timer.start()
+    with pytest.raises(DeadlineExceeded):
+        READS[name](store, many, Scope(everything(store).commit, None, deadline))
+    timer.join()
     assert_idle(store, mesh)
 
 
@@ -145,40 +109,44 @@ def root(mesh: Mesh, direction: Direction) -> str:
 def test_a_lineage_is_told_to_be_partial_at_its_deadline(large: Large, direction: Direction, viewer: str | None) -> None:
     store, mesh = large
     seen = view(store, viewer, deadline=Deadline(SECONDS))
-    with Took() as took:
-        found = lineage(seen, [root(mesh, direction)], direction)
+    found = lineage(seen, [root(mesh, direction)], direction)
     assert found.completeness.truncated
     assert found.completeness.reasons == ("TIME",)
-    assert took.seconds < SECONDS + GRACE
     assert_idle(store, mesh)
 
 
 def test_a_recall_tells_no_part_as_the_whole_at_its_deadline(large: Large) -> None:
     store, mesh = large
-    with Took() as took:
-        found = recall(view(store, deadline=Deadline(SECONDS)), [mesh.first])
+    found = recall(view(store, deadline=Deadline(SECONDS)), [mesh.first])
     assert found.reached is None
     assert found.lineage.completeness.reasons == ("TIME",)
-    assert took.seconds < SECONDS + GRACE
     assert_idle(store, mesh)
+
+
+class Looked(Deadline):
+    """Never over; counts how often it was asked."""
+
+    looks = 0
+
+    def over(self) -> bool:
+        self.looks += 1
+        return False
 
 
 @pytest.mark.parametrize("ask", [lineage, recall])
-def test_an_answer_that_is_being_put_together_ends_at_its_deadline(large: Large, ask: Callable[..., object]) -> None:
+def test_the_clock_is_looked_at_all_along_while_an_answer_is_put_together(large: Large, ask: Callable[..., Any]) -> None:
     store, mesh = large
-    seconds = 1.0
-    with Took() as took:
-        ask(view(store, deadline=Deadline(seconds)), [mesh.first], **({"direction": "down"} if ask is lineage else {}))
-    assert took.seconds < seconds + GRACE
-    assert_idle(store, mesh)
+    deadline = Looked(600)
+    found = ask(view(store, deadline=deadline), [mesh.first], **({"direction": "down"} if ask is lineage else {}))
+    whole = found if ask is lineage else found.lineage
+    assert not whole.completeness.truncated
+    assert deadline.looks > whole.completeness.total / 100
 
 
 def test_a_walk_of_one_generation_after_another_ends_at_its_deadline(large: Large) -> None:
     store, mesh = large
-    with Took() as took:
-        found = lineage(view(store, deadline=Deadline(SECONDS)), [mesh.last], "up", depth=1_000)
+    found = lineage(view(store, deadline=Deadline(SECONDS)), [mesh.last], "up", depth=1_000)
     assert found.completeness.reasons == ("TIME",)
-    assert took.seconds < SECONDS + GRACE
     assert_idle(store, mesh)
 
 

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,13 @@ from graph.store import Deadline, Scope
 from graph.verify import verify
 from tests.networks import Network, example, land
 
-LONG = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20000000) SELECT max(x) FROM n"
+ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
 
 
 def test_a_statement_is_stopped_in_its_midst_when_time_is_up() -> None:
     store = SqliteStore(":memory:")
-    begun = time.monotonic()
     with pytest.raises(DeadlineExceeded):
-        store._rows(Scope(0, None, Deadline(0.05)), LONG, [])
-    assert time.monotonic() - begun < 2
+        store._rows(Scope(0, None, Deadline(0.05)), ENDLESS, [])
     store.close()
 
 
@@ -31,7 +28,7 @@ def test_a_statement_is_stopped_when_its_reader_goes_away() -> None:
     timer = threading.Timer(0.05, deadline.cancel)
     timer.start()
     with pytest.raises(DeadlineExceeded):
-        store._rows(Scope(0, None, deadline), LONG, [])
+        store._rows(Scope(0, None, deadline), ENDLESS, [])
     timer.join()
     store.close()
 
