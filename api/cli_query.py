@@ -54,7 +54,7 @@ def _view(graph: str | None, viewer: str | None, as_of: str | None) -> Iterator[
 
 
 def lineage(
-    identifier: Annotated[str, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., a local number, an id.")],
+    identifier: Annotated[str, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., coi:..., a local number, an id.")],
     direction: Annotated[Way, typer.Option(help="What it was made from (up), what was made of it (down), or both.")] = Way.UP,
     depth: Annotated[int | None, typer.Option(min=0, help="Most steps of making.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only records of this kind (repeat for several).")] = None,
@@ -85,7 +85,9 @@ def lineage(
 
 def export(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Write it there: the whole of it or nothing.")],
-    identifier: Annotated[str | None, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., a local number, an id.")] = None,
+    identifier: Annotated[
+        str | None, typer.Argument(help="Any identifier: GS1, ISBT 128, lot:..., coi:..., a local number, an id.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that you see, as an event log.")] = False,
     direction: Annotated[Way, typer.Option(help="What it was made from (up), what was made of it (down), or both.")] = Way.UP,
     form: Annotated[
@@ -141,7 +143,7 @@ def _complete(completeness: Completeness, view: View) -> str:
 
 
 def recall(
-    identifiers: Annotated[list[str], typer.Argument(help="What is bad: lots, donors, steps, handoffs, containers.")],
+    identifiers: Annotated[list[str], typer.Argument(help="What is bad: lots, donors, steps, handoffs, containers, orders.")],
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="Of containers: what was inside from then on.")] = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Of containers: what was inside until then.")] = None,
     everything: Annotated[

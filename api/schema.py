@@ -307,7 +307,7 @@ class Query:
         except UnknownIdentifier:
             return None
 
-    @strawberry.field(description="The lineage of a record.")
+    @strawberry.field(description="The lineage of a record; of a therapy order, that of all that is for it.")
     def lineage(
         self,
         info: Info,

@@ -65,6 +65,7 @@ class Tree:
         self._moves: dict[str, set[tuple[str, int | None]]] = defaultdict(set)
         self._inside: dict[str, set[str]] = defaultdict(set)
         self._acting: dict[str, set[str]] = defaultdict(set)
+        self._serving: dict[str, set[str]] = defaultdict(set)
         for relation in found.relations:
             self._note(relation)
         for event, objects in found.acted_on.items():
@@ -75,6 +76,8 @@ class Tree:
         if relation.type in ("INPUT_TO", "OUTPUT"):
             self._makers[relation.target].add(relation.source)
             self._onward[relation.source].add(relation.target)
+        elif relation.type == "FOR_EPISODE":
+            self._serving[relation.target].add(relation.source)
         elif relation.role == CONTAINER:
             self._containers[relation.target].add(relation.source)
         elif relation.role == CONTENT:
@@ -146,6 +149,8 @@ class Tree:
 
     def _children(self, record: str) -> list[tuple[str, str]]:
         """What made it (or what it went into), then what acted on it, in order of time. A person ends the walk."""
+        if record in self._serving:
+            return [(one, "") for one in self._foremost(record)]
         root = record in self._found.roots
         ends = set((self._makers if self._up else self._onward).get(record, ()))
         if self._found.records[record].kind == "Person" and not root:
@@ -155,7 +160,36 @@ class Tree:
             ends |= {content for content, holders in self._inside.items() if record in holders}
         onward = sorted(ends & self._found.records.keys(), key=self._moment)
         acting = sorted((e for e in self._acting.get(record, set()) - ends if self._concerns(record, e)), key=self._moment)
+        if self._found.direction == "both" and not self._up:
+            acting = [event for event in acting if event not in self._shown]
         return [(end, "") for end in onward] + [(event, "· ") for event in acting]
+
+    def _foremost(self, order: str) -> list[str]:
+        """What is for an order and drawn below nothing else that is: what happened last first (down: what happened first)."""
+        serving = self._serving[order] & self._found.records.keys() - self._found.acted_on.keys()
+        ahead = self._onward if self._up else self._makers
+        turn = -1 if self._up else 1
+        found, below = [], set[str]()
+        for one in sorted(serving, key=lambda one: (bool(ahead[one] & serving), turn * self._happened(one), one)):
+            if one not in below:
+                found.append(one)
+                below |= self._further(one)
+        return found
+
+    def _happened(self, record: str) -> int:
+        """When an event was, or the making (down: the use) of an object."""
+        events = {record} if record.startswith("event-") else (self._makers if self._up else self._onward)[record]
+        told = [self._found.records[event].span for event in events & self._found.records.keys()]
+        return max((span[0] for span in told if span), default=0)
+
+    def _further(self, record: str) -> set[str]:
+        """What is drawn below a record, and it."""
+        seen, ahead = {record}, [record]
+        while ahead:
+            further = {child for child, _ in self._children(ahead.pop())} - seen
+            seen |= further
+            ahead += further
+        return seen
 
     def _concerns(self, record: str, event: str) -> bool:
         """Whether an act is worth a line: not of a hidden type, and no packing of something else beside it."""

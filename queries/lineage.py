@@ -3,6 +3,9 @@
 The definition is DESIGN section 3: making is reachability over `INPUT_TO` and `OUTPUT`; each object also has the steps
 and handoffs it was the subject of, and those its containers were the subject of while it was inside. Down is the exact
 mirror of up: b is down of a exactly if a is up of b.
+
+An order (`Episode`) is no part of making. As a root it stands for the objects and events that are `FOR_EPISODE` it, and for the
+materials that its events carried in containers; the answer tells these relations, and no walk from elsewhere leads to it.
 """
 
 from collections import defaultdict
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from graph.claims import Edge, of_class
+from graph.claims import Edge, class_of, of_class
 from graph.errors import DeadlineExceeded
 from graph.record import Record
 from graph.store import Direction, Reached
@@ -95,6 +98,15 @@ def lineage(
     return answer
 
 
+def serving(view: View, roots: Collection[str]) -> list[Edge]:
+    """The `FOR_EPISODE` relations of objects and events with the orders among `roots`."""
+    orders = of_class("episode", roots)
+    if not orders:
+        return []
+    found = view.neighbours(set(view.joined(orders)), "up", ("FOR_EPISODE",))
+    return [edge for edge in found if class_of(edge.source) in ("object", "event")]
+
+
 def _one_way(view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window) -> Lineage:
     try:
         return _Walk(view, roots, way, depth, limit, period).answer()
@@ -126,8 +138,11 @@ class _Walk:
     def __init__(self, view: View, roots: Collection[str], way: Direction, depth: int | None, limit: int, period: Window) -> None:
         self.view, self.way, self.depth_limit, self.limit, self.period = view, way, depth, limit, period
         self.holdings = Holdings(view)
-        self.roots = set(roots)
-        self.starts = set(roots)
+        self.asked = set(roots)
+        self.serving = serving(view, roots)
+        self.roots = {*roots, *(edge.source for edge in self.serving)}
+        self.starts = set(self.roots)
+        self.carrying: set[tuple[str, str]] = set()
         self.opened: set[str] = set()
         self.reached = Reached(set(), [])
         self.taken_in: list[Edge] = []
@@ -136,24 +151,51 @@ class _Walk:
 
     def answer(self) -> Lineage:
         """Walk until nothing more is found, then put the answer together."""
-        events = self._joined_events()
-        acted_on = {e.source for e in self.view.neighbours(events, "up", ("SUBJECT_OF",))}
+        events = self._joined_events(self.roots)
+        acts = {edge[1:3] for edge in self.view.neighbours(events, "up", ("SUBJECT_OF",))}
+        self.carrying = self._only_carried(acts) if self.serving else set()
+        acted_on = {record for record, _ in acts - self.carrying}
         self.starts |= events | acted_on
         while True:
             self.reached = self.view.reach(self.starts, self.way, self.depth_limit, self.limit)
             self.holdings.take(self.reached)
-            self.roots = {self.holdings.name(root) for root in self.roots}
+            self.asked, self.roots = ({self.holdings.name(root) for root in roots} for roots in (self.asked, self.roots))
             objects = of_class("object", self.reached.walked)
-            more = self._through_roots(events, acted_on) | self._through_containers(objects)
+            more = self._through_roots(events, acted_on) | self._through_carrying() | self._through_containers(objects)
             if self.reached.stopped or not more - self.reached.walked:
                 break
             self.starts |= more
         return self._compose()
 
-    def _joined_events(self) -> set[str]:
-        """The events among the roots, by all their ids."""
-        events = of_class("event", self.roots)
+    def _joined_events(self, roots: Collection[str]) -> set[str]:
+        """The events among these, by all their ids."""
+        events = of_class("event", roots)
         return set(self.view.joined(events)) if events else events
+
+    def _only_carried(self, acts: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which acts are those of an order's events on containers, whose other journeys are not the order's."""
+        asked = self._joined_events(self.asked)
+        serving = {(record, event) for record, event in acts if event not in asked}
+        joins, records = self.view.fetch({record for record, _ in serving})
+        return {(record, event) for record, event in serving if self._is_box(records[min(joins[record])])}
+
+    def _is_box(self, record: Record) -> bool:
+        """Whether it has journeys that concern only what was inside."""
+        return record.kind == "Container"
+
+    def _through_carrying(self) -> set[str]:
+        """The materials inside the containers that an order's events acted on."""
+        holdings = self.holdings
+        acts = self._carrying()
+        containers = {container for container, _ in acts}
+        if containers - self.opened:
+            self.opened |= containers
+            holdings.gather_contents(self._ids(containers))
+        contents = {content for act in acts for content in holdings.contents_at(*act)}
+        return self._ids(content for content in contents if not self._is_box(holdings.records[content]))
+
+    def _carrying(self) -> set[tuple[str, str]]:
+        return {(self.holdings.name(record), self.holdings.name(event)) for record, event in self.carrying}
 
     def _through_roots(self, events: set[str], acted_on: set[str]) -> set[str]:
         """What root containers, and containers that root events acted on, stand for: their contents."""
@@ -187,7 +229,7 @@ class _Walk:
             )
         names = {holdings.name(record) for record in objects}
         stays = [(stay.container, window) for name in names for stay, window in holdings.held(name)]
-        containers = self._ids({container for container, _ in stays})
+        containers = self._ids({container for container, _ in [*stays, *self._carrying()]})
         uses = defaultdict(set)
         taken_in = self.view.neighbours(containers, "down", ("INPUT_TO",))
         self.taken_in = taken_in
@@ -213,7 +255,7 @@ class _Walk:
         name = holdings.name
         walked = {name(record) for record in self.reached.walked}
         acted_on: dict[str, set[str]] = defaultdict(set)
-        acts: set[tuple[str, str]] = set()
+        acts = self._carrying()
         stays: set[Stay] = set()
         for record in self.view.deadline.watch(of_class("object", walked)):
             for event in holdings.acts(record):
@@ -224,7 +266,7 @@ class _Walk:
                 for event in holdings.borne(stay, window):
                     acted_on[event].add(record)
                     acts.add((stay.container, event))
-        included = walked.union(acted_on, [stay.container for stay in stays])
+        included = walked.union(acted_on, [stay.container for stay in stays], [record for record, _ in self._carrying()])
         missing = self._ids(included - holdings.records.keys())
         records = holdings.records | (self.view.fetch(missing)[1] if missing else {})
         relations = self._relations(included, acts)
@@ -232,7 +274,7 @@ class _Walk:
         for event, subjects in self.view.deadline.watch(acted_on.items()):
             if event not in depth:
                 depth[event] = min([depth[subject] for subject in subjects])
-        answer = Lineage(tuple(sorted(self.roots)), self.way, self._completeness())
+        answer = Lineage(tuple(sorted(self.asked)), self.way, self._completeness())
         answer.records = {record: records[record] for record in self.view.deadline.watch(sorted(included))}
         # only stays can have equal ends, and those are in order already: sorted by ends alone, which takes half as long
         answer.relations = sorted([*relations, *sorted(map(self._contained_in, stays), key=_order)], key=itemgetter(0, 1, 2))
@@ -267,7 +309,7 @@ class _Walk:
         names = self.holdings.names
         told: dict[tuple[str, str, str], Edge] = {}
         more: dict[tuple[str, str, str], list[Edge]] = {}
-        for edge in self.view.deadline.watch([*self.reached.edges, *self.holdings.edges, *self.taken_in]):
+        for edge in self.view.deadline.watch([*self.reached.edges, *self.holdings.edges, *self.taken_in, *self.serving]):
             type_, source, target = ends = edge[:3]
             if type_ == "SAME_AS":
                 continue

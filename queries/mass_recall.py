@@ -53,9 +53,9 @@ def recall_all(view: View, roots: Collection[str], *, period: Window = EVER) -> 
     """Everything down of records given by id, with present custodian and status; no limit but the View's deadline."""
     frames = view.frames
     flow = frames.once(_Flow)
-    walked = flow.walked(np.unique([frames.number(root) for root in roots]), period)
+    walked, beside = flow.walked(np.unique([frames.number(root) for root in roots]), period)
     view.deadline.check()
-    return MassRecall(tuple(sorted(roots)), flow.answer(walked))
+    return MassRecall(tuple(sorted(roots)), flow.answer(walked, beside))
 
 
 class _Flow:
@@ -89,20 +89,40 @@ class _Flow:
         edges = self._making.filter(~pl.col("source").is_between(first, last - 1))
         return begins(edges["source"], len(self._frames)), edges["target"].to_numpy().astype(np.int64)
 
-    def walked(self, roots: Numbers, period: Window) -> Mask:
-        """What is made of the roots: themselves, what events among them acted on, what containers among them held."""
+    def walked(self, roots: Numbers, period: Window) -> tuple[Mask, pl.DataFrame]:
+        """What is made of the roots: themselves, what events among them acted on, what containers among them held, what is for
+        orders among them. And `object, event` of the containers that events of an order acted on, which are told beside it."""
         seen = np.zeros(len(self._frames), np.bool_)
-        frontier = np.unique(np.concatenate([roots, *self._beside(pl.Series(roots), period)])).astype(np.int64)
+        serving = np.setdiff1d(self._serving(pl.Series(roots)), roots)
+        beside = self._subjects.filter(pl.col("event").is_in(serving)).join(self._boxes, on="object", how="semi")
+        every = np.concatenate([roots, serving])
+        starts = np.concatenate([every, *self._stood_for(pl.Series(every), beside, period)])
+        frontier = np.unique(starts).astype(np.int64)
         seen[frontier] = True
         begin, targets = self._onward
         while len(frontier):
             ends = targets[rows_of(begin, frontier)]
             frontier = np.unique(ends[~seen[ends]])
             seen[frontier] = True
-        return seen
+        return seen, beside
 
-    def _beside(self, roots: pl.Series, period: Window) -> list[NDArray[np.uint32]]:
-        """What roots stand for besides themselves."""
+    def _serving(self, roots: pl.Series) -> NDArray[np.uint32]:
+        """The objects and events of the orders among roots."""
+        first, last = self._frames.of("episode")
+        orders = roots.filter(roots.is_between(first, last - 1))
+        if orders.is_empty():
+            return np.empty(0, np.uint32)
+        served = self._frames.relations("FOR_EPISODE").filter(pl.col("target").is_in(orders.implode()))["source"]
+        kinds = [served.is_between(first, last - 1) for first, last in map(self._frames.of, ("object", "event"))]
+        return served.filter(kinds[0] | kinds[1]).to_numpy()
+
+    @cached_property
+    def _boxes(self) -> pl.DataFrame:
+        """`object`: the containers, whose journeys concern only what was inside."""
+        return self._frames.shown("Container").select(object="record")
+
+    def _stood_for(self, roots: pl.Series, beside: pl.DataFrame, period: Window) -> list[NDArray[np.uint32]]:
+        """What roots stand for besides themselves, and besides the acts (`object, event`) that are told beside them."""
         named = roots.implode()
         first, last = self._frames.of("person")
         persons = self._making.filter(pl.col("source").is_in(named) & pl.col("source").is_between(first, last - 1))
@@ -111,9 +131,13 @@ class _Flow:
         found = [persons["target"], inside["content"]]
         first, last = self._frames.of("event")
         if roots.is_between(first, last - 1).any():
-            subjects = self._subjects.filter(pl.col("event").is_in(named))
-            carried = self._borne.filter(pl.col("event").is_in(named))
-            found += [subjects["object"], carried["content"]]
+            subjects = self._subjects.filter(pl.col("event").is_in(named)).join(beside, on=["object", "event"], how="anti")
+            carried = self._borne.filter(pl.col("event").is_in(named)).rename({"container": "object"})
+            own = carried.join(beside, on=["object", "event"], how="anti")
+            boxed = carried.join(beside, on=["object", "event"], how="semi").join(
+                self._boxes.select(content="object"), on="content", how="anti"
+            )
+            found += [subjects["object"], own["content"], boxed["content"]]
         return [each.to_numpy() for each in found]
 
     # -- what acted
@@ -269,20 +293,21 @@ class _Flow:
         stated = pl.col("status") if cls == "object" else pl.lit(None, dtype=pl.String)
         return shown.select("record", "kind", type=type_, stated=stated)
 
-    def answer(self, walked: Mask) -> pl.DataFrame:
-        """The finished rows of a walk: what it made, what acted on that, and what held it."""
+    def answer(self, walked: Mask, beside: pl.DataFrame) -> pl.DataFrame:
+        """The finished rows of a walk: what it made, what acted on that, and what held it; see `walked` for `beside`."""
         columns, included = self._columns, walked.copy()
         first, last = self._frames.of("object")
         here = walked[columns["object"]] & (columns["object"] >= first) & (columns["object"] < last)
         included[columns["act"][walked[columns["subject"]]]] = True
         borne_ = np.zeros(len(self._subjects), np.bool_)
         borne_[columns["borne"][rows_of(columns["borne_of"], np.flatnonzero(walked))]] = True
-        carried = self._subjects.filter(pl.Series(borne_))
+        carried = pl.concat([self._subjects.filter(pl.Series(borne_)), beside]).unique()
         included[carried["event"].to_numpy()] = True
-        containers = self._held.filter(pl.Series(walked[self._held["content"].to_numpy()]))["container"].unique()
+        holding = self._held.filter(pl.Series(walked[self._held["content"].to_numpy()]))["container"]
+        containers = pl.concat([holding, beside["object"]]).unique()
         included[containers.to_numpy()] = True
-        beside = self._told(self._of_containers(containers.filter(~pl.Series(walked[containers.to_numpy()])), carried, included))
-        trail = pl.concat([self._trails.filter(pl.Series(here)), beside])
+        around = self._told(self._of_containers(containers.filter(~pl.Series(walked[containers.to_numpy()])), carried, included))
+        trail = pl.concat([self._trails.filter(pl.Series(here)), around])
         word = [pl.col(name).drop_nulls().last() for name in ("holder", "state")]
         told = trail.group_by("object", maintain_order=True).agg(word).rename({"object": "record"})
         numbers = np.flatnonzero(included)

@@ -152,6 +152,36 @@ def performed(claims: list[Claim]) -> list[Claim]:
     return net.claims
 
 
+def ordered(claims: list[Claim]) -> list[Claim]:
+    """The same network, where steps, acts, packings, a material and a container are said to be for an order of two ids."""
+    net = Network([*claims])
+    net.say("object", "C0", "Container")
+    for served in ("event/S1", "event/A0", "event/A1", "event/K0", "event/K1", "object/M1", "object/C1"):
+        net.relate("FOR_EPISODE", served, "episode/O", steward="H")
+    net.relate("FOR_EPISODE", "event/S2", "episode/Q", steward="B")
+    net.relate("SAME_AS", "episode/O", "episode/Q", steward="H")
+    return net.claims
+
+
+def one_order() -> Network:
+    """An order for a dose, whose dewar travelled with it, came back empty for it, and served others before and after."""
+    net = Network()
+    net.say("object", "DEWAR", "Container")
+    net.step("other", 1, ["object/Y"], ["object/OTHER"])
+    net.pack("load other", 2, "DEWAR", ["OTHER"])
+    net.act("ship other", 3, "DEWAR")
+    net.pack("empty other", 4, "DEWAR", ["OTHER"], out=True)
+    net.step("make", 5, ["object/A", "person/P"], ["object/DOSE"])
+    net.pack("load", 6, "DEWAR", ["DOSE", "PAPERS"])
+    net.act("ship", 7, "DEWAR")
+    net.pack("empty", 8, "DEWAR", ["DOSE", "PAPERS"], out=True)
+    net.step("infuse", 9, ["object/DOSE"], ["person/P"])
+    net.act("return", 10, "DEWAR")
+    for served in ("event/ship", "event/return", "object/DOSE"):
+        net.relate("FOR_EPISODE", served, "episode/ORDER")
+    return net
+
+
 def example(seed: int) -> list[Claim]:
     """A network that is the same at every run."""
     draw = random.Random(seed)

@@ -16,7 +16,7 @@ from graph.view import View, view
 from queries.handoffs import BY, handoffs, legs
 from queries.lineage import lineage
 from queries.recall import recall
-from tests.networks import Network, at, land, networks, rid
+from tests.networks import Network, at, land, networks, ordered, rid
 
 
 def answers(seen: View, claims: list[Claim]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def without_as_of(answer: Any) -> Any:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(claims=networks())
+@given(claims=networks().map(ordered))
 def test_a_viewer_is_answered_as_if_nobody_else_had_ever_loaded(claims: list[Claim]) -> None:
     mixed, alone = SqliteStore(":memory:"), SqliteStore(":memory:")
     half = len(claims) // 2

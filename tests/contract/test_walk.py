@@ -140,6 +140,19 @@ def test_down_is_the_exact_mirror_of_up(claims: list[Claim], fresh: Callable[[],
         assert {other for other in records if other in down[one]} == {other for other in records if one in up[other]}
 
 
+def test_an_order_stands_for_what_a_viewer_may_know_to_be_for_it(store: Store) -> None:
+    net = Network()
+    net.step("make", 1, ["object/A"], ["object/DOSE"])
+    net.relate("FOR_EPISODE", "object/DOSE", "episode/ORDER", steward="H")
+    net.act("ship", 2, "BAG", steward="B")
+    net.relate("FOR_EPISODE", "event/ship", "episode/ORDER", steward="B")
+    land(store, net.claims)
+    order, all_of_h = rid("episode", "ORDER"), {rid("object", "A"), rid("object", "DOSE"), rid("event", "make")}
+    all_of_b = {rid("object", "BAG"), rid("event", "ship")}
+    for viewer, known in ((None, all_of_h | all_of_b), ("H", all_of_h), ("B", all_of_b)):
+        assert lineage(view(store, viewer), [order]).records.keys() == {order} | known
+
+
 def test_a_late_packing_puts_its_content_inside(store: Store) -> None:
     net = Network()
     net.material("A")

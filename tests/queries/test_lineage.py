@@ -9,7 +9,7 @@ from graph.store import Store
 from graph.view import view
 from queries.lineage import Lineage, Way, lineage
 from queries.recall import period
-from tests.networks import BASE, HOUR, Network, land, rid
+from tests.networks import BASE, HOUR, Network, land, one_order, rid
 
 
 @pytest.fixture
@@ -178,3 +178,43 @@ def test_what_acted_on_an_outer_container_is_told_though_it_was_emptied_after_th
     assert has(found, "event/inspected", "event/warmed", "event/washed") == [True, True, False]
     ends = {relation.target: relation.end for relation in found.relations if relation.type == "CONTAINED_IN"}
     assert ends[rid("object", "DEWAR")] == BASE + 11 * HOUR
+
+
+def test_an_order_is_what_is_said_to_be_for_it_with_its_lineage(store: Store) -> None:
+    found = asked(store, one_order(), "episode/ORDER")
+    assert found.roots == (rid("episode", "ORDER"),)
+    assert all(has(found, "episode/ORDER", "object/DOSE", "event/make", "object/A", "person/P", "event/load", "event/ship"))
+    assert not has(found, "event/infuse")[0]
+    serving = [relation.source for relation in found.relations if relation.type == "FOR_EPISODE"]
+    assert sorted(serving) == sorted([rid("event", "ship"), rid("event", "return"), rid("object", "DOSE")])
+
+
+def test_an_order_has_what_its_shipments_carried_and_nothing_else_of_their_containers(store: Store) -> None:
+    found = asked(store, one_order(), "episode/ORDER")
+    assert all(has(found, "object/PAPERS", "object/DEWAR", "event/return"))
+    assert not any(has(found, "object/OTHER", "event/ship other", "event/load other", "event/other"))
+    acts = {relation.target for relation in found.relations if relation.source == rid("object", "DEWAR")}
+    assert acts == {rid("event", name) for name in ("load", "ship", "empty", "return")}
+
+
+def test_what_was_made_of_an_order_is_made_of_what_is_for_it(store: Store) -> None:
+    found = asked(store, one_order(), "episode/ORDER", "down")
+    assert all(has(found, "object/DOSE", "event/infuse", "person/P"))
+    assert not any(has(found, "event/make", "event/ship other", "object/OTHER"))
+
+
+def test_no_walk_from_elsewhere_leads_to_an_order(store: Store) -> None:
+    net = one_order()
+    land(store, net.claims)
+    for name in ("object/DOSE", "event/ship", "object/DEWAR", "person/P"):
+        assert not has(lineage(view(store), [rid(*name.split("/"))], "both"), "episode/ORDER")[0]
+
+
+def test_an_order_of_two_ids_is_one(store: Store) -> None:
+    net = one_order()
+    net.relate("FOR_EPISODE", "event/other", "episode/SAME")
+    net.relate("SAME_AS", "episode/ORDER", "episode/SAME")
+    land(store, net.claims)
+    one, other = (lineage(view(store), [view(store).resolve(rid("episode", name))]) for name in ("ORDER", "SAME"))
+    assert one.records.keys() == other.records.keys()
+    assert all(has(one, "event/other", "object/Y", "object/DOSE"))

@@ -8,7 +8,9 @@ from graph.view import View, view
 from queries.containment import EVER, Window
 from queries.mass_recall import recall_all
 from queries.recall import recall
-from tests.networks import BASE, HOUR, ids_of, land, networks, performed
+from tests.networks import BASE, HOUR, ids_of, land, networks, ordered, performed
+
+ORDER = "coi:COI-0000004"
 
 
 def assert_equal(seen: View, root: str, period: Window = EVER) -> None:
@@ -28,7 +30,7 @@ def assert_equal(seen: View, root: str, period: Window = EVER) -> None:
 @settings(
     max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )
-@given(claims=networks().map(performed))
+@given(claims=networks().map(performed).map(ordered))
 def test_it_equals_recall_on_any_network(claims: list[Claim]) -> None:
     store = SqliteStore(":memory:")
     land(store, claims)
@@ -42,6 +44,13 @@ def test_it_equals_recall_on_any_network(claims: list[Claim]) -> None:
 
 
 def test_it_equals_recall_on_a_generated_network(network_view: View) -> None:
-    for text in ("lot:MD-900@mediara", "PAT-0000004@lakeside", "DON-N000002-1@lumisang", "FRZ-1@st-vera", "SHP-00003@skylane"):
+    for text in (
+        "lot:MD-900@mediara",
+        "PAT-0000004@lakeside",
+        "DON-N000002-1@lumisang",
+        "FRZ-1@st-vera",
+        "SHP-00003@skylane",
+        ORDER,
+    ):
         for root in network_view.find(text):
             assert_equal(network_view, root)
