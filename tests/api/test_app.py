@@ -74,6 +74,7 @@ def test_a_query_is_stopped_in_the_store_when_its_time_is_up(
     store: SqliteStore, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VEINTRACE_TIMEOUT", "0.3")
+    monkeypatch.setattr("api.graphql_loading.GRACE", PATIENCE)
     working = Working(monkeypatch)
     answer = httpx2.post(f"http://localhost:{port}/graphql", json=ASKED, timeout=PATIENCE).json()
     assert answer["data"]["lineage"]["completeness"] == {"total": 0, "truncated": True, "reasons": ["TIME"]}

@@ -101,8 +101,9 @@ def work(store: Store, monkeypatch: pytest.MonkeyPatch) -> Work:
 
 @pytest.fixture
 def port(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The port of a running service that sees everything."""
+    """The port of a running service that sees everything, on a machine that may take long to tell what was read."""
     monkeypatch.setenv("VEINTRACE_TIMEOUT", str(SECONDS))
+    monkeypatch.setattr("api.graphql_loading.GRACE", PATIENCE)
     server = uvicorn.Server(uvicorn.Config(make_app(store, None), port=0, log_level="error", ws="none"))
     running = threading.Thread(target=server.run)
     running.start()
