@@ -19,6 +19,7 @@ _SHAPE = re.compile(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _REPAIR = "write ISO 8601 with an offset, such as 2024-05-01T10:00:00+02:00 (or a day, month or year)"
+_ZONE = "or tell the zone, as that of the organisation or in a mapping"
 
 ZoneOf = Callable[[], str | None]
 
@@ -64,7 +65,7 @@ def _offset_text(text: str, offset: str) -> str:
 
 def _placed(text: str, naive: datetime, zone: str | None) -> str:
     if zone is None:
-        raise InvalidInstant(text, "it has no offset and the organisation has no time zone", _REPAIR)
+        raise InvalidInstant(text, "it has no offset and the organisation has no time zone", f"{_REPAIR}; {_ZONE}")
     try:
         info = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):

@@ -16,8 +16,13 @@ _TELLING = {
     "eventTypes": "ocel",
     "objects": "ocel",
     "events": "ocel",
+    "ocel:global-log": "ocel",
+    "ocel:global-event": "ocel",
+    "ocel:global-object": "ocel",
+    "ocel:events": "ocel",
+    "ocel:objects": "ocel",
 }
-"""Members that documents of one form alone have (EPCIS 2.0; FHIR R5, 2.6; OCEL 2.0, 6)."""
+"""Members that documents of one form alone have (EPCIS 2.0; FHIR R5, 2.6; OCEL 2.0, 6; OCEL 1.0, which is told apart)."""
 
 
 class _Beginning:
@@ -36,6 +41,16 @@ class _Beginning:
 
 def json_form(path: Path) -> str:
     """`fhir`, `ocel`, or `epcis`, whose reader says what is wrong with anything else."""
+    return _TELLING.get(_telling(path), "epcis")
+
+
+def is_first_ocel(path: Path) -> bool:
+    """Whether a document is a log of OCEL 1.0: the names of its members begin with `ocel:`."""
+    return _telling(path).startswith("ocel:")
+
+
+def _telling(path: Path) -> str:
+    """The member that tells what a document is; empty where none does."""
     depth, outermost = 0, 1
     try:
         for event, value in ijson.basic_parse(_Beginning(path), use_float=True, multiple_values=True):
@@ -48,7 +63,7 @@ def json_form(path: Path) -> str:
                 if depth < outermost:
                     break
             elif event == "map_key" and depth == outermost and value in _TELLING:
-                return _TELLING[value]
+                return str(value)
     except (ijson.JSONError, UnicodeDecodeError):
         pass
-    return "epcis"
+    return ""

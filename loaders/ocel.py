@@ -11,12 +11,17 @@ from typing import Any
 
 from graph.errors import InvalidMapping, UnreadableSource
 from loaders.items import REFUSED, Context, Item, Refused
+from loaders.json_forms import is_first_ocel
 from loaders.json_stream import Reached, around, items
 from loaders.mapping_files import PlacedLog
 from loaders.ocel_claims import Log, TypeOf
 from loaders.ocel_form import Types, declared
 
 _DECLARING = ("eventTypes", "objectTypes")
+FIRST = "it is a log of OCEL 1.0, which is another form"
+"""What is wrong with a log of the standard before."""
+WRITE_ANEW = "write it as OCEL 2.0, as tools of process mining that read it can"
+"""What to do with it."""
 LISTS = ("objects", "events", REFUSED)
 """Where a document has lists of any length, in the words of `json_stream`."""
 
@@ -60,6 +65,8 @@ def types_of(path: Path, counts: Counter[str], others: set[str], reached: Reache
     """What a document declares; `counts` is told how many objects and events it has, `others` what else there is in it.
 
     Raises `UnreadableSource` for what is no log."""
+    if is_first_ocel(path):
+        raise UnreadableSource(str(path), "", FIRST, WRITE_ANEW)
     document = around(path, LISTS, reached, counts)
     if not isinstance(document, dict):
         raise UnreadableSource(str(path), "line 1", "it is no object", "give a log of OCEL 2.0")

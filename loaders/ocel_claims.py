@@ -184,23 +184,32 @@ class _Said:
                 continue
             try:
                 value = value_of(told.get("value"), types[name], self._zone) if name in types else undeclared(told.get("value"))
-                when = value_of(told.get("time"), "time", self._zone) if timed else None
             except Unfit as unfit:
                 self._problems.append(unfit.at(name, str(told.get("value"))))
                 continue
+            try:
+                when = self._since(told.get("time")) if timed else ""
+            except Unfit as unfit:
+                self._problems.append(unfit.at(f"{name}, time", str(told.get("time"))))
+                continue
             if value is None or (name in _THE_TYPE and value == self._type and not own):
                 continue
-            if own and when and not is_ever(when):
+            if own and when:
                 continue  # what was measured of it, which is an object of its own
             if name not in types:
                 self._log.note(f"{self._type}: its type does not declare the attribute {name!r}, which is kept as it is")
-            pair = (when if when and not is_ever(when) else "", value)
+            pair = (when, value)
             others = found.setdefault(name, [])
             if any(other[0] == pair[0] and canonical_json(other[1]) != canonical_json(value) for other in others):
                 self._wrong(name, value, "CONFLICT", "the attribute has two values at one time", "leave one of them out")
             elif pair not in others:
                 others.append(pair)
         return found
+
+    def _since(self, told: Any) -> str:
+        """Since when a value is so; empty where it has ever been."""
+        when = None if is_ever(told) else value_of(told, "time", self._zone)
+        return "" if when is None or times.span(when)[0] == 0 else str(when)
 
     # -- the record
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal, NamedTuple
 
-from graph import times
 from loaders import csv_cells
 from loaders.csv_cells import Unfit
 
@@ -33,6 +32,7 @@ _WORDS = {
     "boolean": "boolean bool",
 }
 _TYPES = {word: name for name, words in _WORDS.items() for word in words.split()}
+_EVER = re.compile(r"0|1970-01-01[T ]00:00(:00(\.0+)?)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,20}(\.0*)?", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _NOTHING = frozenset(("", "null", "nan", "none"))
@@ -192,9 +192,11 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def is_ever(time: str) -> bool:
-    """Whether a canonical instant is that of what an object has had ever since."""
-    return time == EPOCH or times.span(time)[0] == 0
+def is_ever(told: Any) -> bool:
+    """Whether a time as it is told is that of what an object has had ever since, whatever the zone of other times.
+
+    The standard's examples write it as `0`, too."""
+    return told == EPOCH or _EVER.fullmatch(str(told).strip()) is not None
 
 
 # -- XML

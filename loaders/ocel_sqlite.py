@@ -17,9 +17,9 @@ from graph.errors import UnreadableSource
 from graph.sqlite_schema import APPLICATION_ID
 from loaders.items import Context, Item, Problem, Refused
 from loaders.mapping_files import PlacedLog
-from loaders.ocel import Kinds, left_out, opened
+from loaders.ocel import FIRST, WRITE_ANEW, Kinds, left_out, opened
 from loaders.ocel_claims import Log
-from loaders.ocel_form import EPOCH, LONGEST_NAME, PARTS, LogItem, Part, Types, type_named
+from loaders.ocel_form import EPOCH, LONGEST_NAME, PARTS, LogItem, Part, Types, is_ever, type_named
 
 MOST_BYTES = 32 * 2**20
 """Bytes that one cell, or one row, may have."""
@@ -33,6 +33,7 @@ _NEEDED = {
     "event_object": ("ocel_event_id", "ocel_object_id", "ocel_qualifier"),
     "object_object": ("ocel_source_id", "ocel_target_id", "ocel_qualifier"),
 }
+_FIRST = {"EVENTS", "OBJECTS", "RELATIONS"}  # OCEL 1.0 knows no tables: those of pm4py
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: MOST_BYTES,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
@@ -44,8 +45,8 @@ _ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
 _CELL = 50  # bytes that any cell takes at least, once it is read
 _PRAGMAS = ("table_xinfo", "application_id")
 _NAIVE = re.compile(r"\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*", re.ASCII)
-_EVER = re.compile(r"1970-01-01[T ]00:00(:00(\.0+)?)?")  # whatever the zone of other times
 _OWN = ("ocel_id", "ocel_time", "ocel_changed_field")
+_IN_UTC = "times without an offset are read as UTC; where they are not, say the `zone` of the log in a mapping"
 _GIVE = "give a log of OCEL 2.0 with the tables event, object, event_map_type, object_map_type and event_object"
 
 
@@ -60,6 +61,8 @@ def read(path: Path, context: Context, placed: PlacedLog | None = None) -> Itera
         for part in PARTS:
             yield from tables.items(log, part)
         yield from left_out(tables.others())
+        if tables.in_utc:
+            yield Item("", [], (_IN_UTC,))
         context.reached(path.stat().st_size)
 
 
@@ -107,12 +110,15 @@ class _Tables:
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
         self._path, self._database = path, database
         self.as_utc = True
+        self.in_utc = False  # whether any time was read so
         self._faulty = False  # whether anything read so far is no UTF-8: only then are texts looked through
         database.text_factory = self._text
         self._columns = {name: self._columns_of(name) for name in self._real()}
         if not {"event", "object"} <= self._columns.keys():
             if database.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,):
                 reason, repair = "it is a graph of Veintrace, no log", "open it with --graph, or copy it: `veintrace copy`"
+            elif self._columns.keys() >= _FIRST:
+                reason, repair = FIRST, WRITE_ANEW
             else:
                 reason, repair = "it is a database, but no log: it has no tables event and object", _GIVE
             raise self._unreadable(reason, repair)
@@ -239,7 +245,7 @@ class _Tables:
     def _of_object(self, type_: str, row: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
         """What a row says: of all its columns, or of the one that it says has changed."""
         time, changed, *values = row
-        when = EPOCH if time is None or _EVER.fullmatch(str(time)) else self._moment(time)
+        when = EPOCH if time is None or is_ever(time) else self._moment(time)
         for column, value in zip(self._attributes[self._of["objects"][type_]], values, strict=True):
             if value is not None and changed in (None, "", column.name):
                 yield {"name": column.name, "time": when, "value": self._value(column, value)}
@@ -250,7 +256,10 @@ class _Tables:
 
     def _moment(self, value: Any) -> Any:
         self._faulty |= isinstance(value, bytes)
-        return f"{value.strip()}Z" if self.as_utc and isinstance(value, str) and _NAIVE.fullmatch(value) else value
+        if not (self.as_utc and isinstance(value, str) and _NAIVE.fullmatch(value)):
+            return value
+        self.in_utc = True
+        return f"{value.strip()}Z"
 
     # -- what is wrong
 

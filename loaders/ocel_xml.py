@@ -13,7 +13,7 @@ from lxml.etree import _Element
 from graph.errors import UnreadableSource
 from loaders.items import Context, Item, Refused
 from loaders.mapping_files import PlacedLog
-from loaders.ocel import Kinds, left_out, nowhere, opened
+from loaders.ocel import FIRST, WRITE_ANEW, Kinds, left_out, nowhere, opened
 from loaders.ocel_claims import Log
 from loaders.ocel_form import LogItem, Part, Types, declared
 from loaders.xml_stream import MOST_LINES, Stretch, forget, moments, refuse_doctype
@@ -70,7 +70,9 @@ def _listed(
 def _is_log(path: Path, root: _Element) -> None:
     refuse_doctype(path, root)
     if root.tag != "log":
-        raise UnreadableSource(str(path), f"line {root.sourceline}", f"it is {root.tag!s}, no log", _GIVE)
+        named = etree.QName(root)
+        of = f" of {named.namespace}" if named.namespace else ""
+        raise UnreadableSource(str(path), f"line {root.sourceline}", f"it is {named.localname}{of}, no log of OCEL 2.0", _GIVE)
 
 
 def _types_of(path: Path) -> Types:
@@ -87,6 +89,8 @@ def _types_of(path: Path) -> Types:
         except ValueError as error:
             at = f"/log/{place}/{element.tag!s} line {element.sourceline}"
             raise UnreadableSource(str(path), at, str(error), "declare the type as OCEL 2.0 does") from None
+    if met.isdisjoint(_DECLARING) and "global" in met:
+        raise UnreadableSource(str(path), "/log/global", FIRST, WRITE_ANEW)
     if met.isdisjoint(_DECLARING):
         raise UnreadableSource(str(path), "/log", "it declares no types of events or objects", _GIVE)
     return found

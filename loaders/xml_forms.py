@@ -10,14 +10,14 @@ _STRETCH = 512
 
 
 def xml_form(path: Path) -> str:
-    """`ocel-xml` for a `log` of no namespace (OCEL 2.0), else `epcis-xml`, whose reader says what is wrong with anything else."""
+    """`ocel-xml` for a `log`, else `epcis-xml`; their readers say what is wrong with anything else."""
     parser = etree.XMLPullParser(events=("start",), load_dtd=False, no_network=True, resolve_entities=False)
     with path.open("rb") as file:
         while file.tell() < _LOOKED_AT and (data := file.read(_STRETCH)):
             try:
                 parser.feed(data)
                 for _, root in parser.read_events():
-                    return "ocel-xml" if root.tag == "log" else "epcis-xml"
+                    return "ocel-xml" if etree.QName(root).localname == "log" else "epcis-xml"
             except etree.XMLSyntaxError:
                 break
     return "epcis-xml"

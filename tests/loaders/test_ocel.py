@@ -127,13 +127,39 @@ def test_a_time_without_offset_is_utc_in_sqlite_and_of_the_organisation_elsewher
     form: str, zone: str | None, expected: str | None, tmp_path: Path
 ) -> None:
     told = log([{"id": "e1", "type": "go", "time": "2024-05-01 10:00:00"}], [])
-    [item] = items(write(told, tmp_path / f"log{form}"), zone_of=lambda steward: zone)
+    [item, *_] = items(write(told, tmp_path / f"log{form}"), zone_of=lambda steward: zone)
     if expected is None:
         assert isinstance(item, Refused)
         assert (item.problems[0].field, item.problems[0].code) == ("time", "INVALID_INSTANT")
     else:
         assert isinstance(item, Item)
         assert item.claims[0].fields[".started_at"] == expected
+
+
+def test_that_times_are_read_as_utc_is_told(tmp_path: Path) -> None:
+    """One log of the standard is published as a database and as JSON whose times are an hour apart."""
+    for time, notes in (("2024-05-01 10:00:00", 1), ("2024-05-01T10:00:00+02:00", 0)):
+        told = items(write(log([{"id": "e1", "type": "go", "time": time}], []), tmp_path / "log.sqlite"))
+        assert [*map(len, (item.notes for item in told if isinstance(item, Item)))].count(1) == notes
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ever", ["0", "1970-01-01T00:00:00", "1970-01-01T00:00:00.000", "1970-01-01T00:00:00Z", EPOCH])
+def test_what_has_ever_been_so_has_no_time_whatever_the_zone(ever: str, form: str, tmp_path: Path) -> None:
+    told = log(
+        [], [{"id": "b1", "type": "Bag", "has": {"weight": [(ever, 100), ("2024-05-01T10:00:00Z", 99)]}}], Bag={"weight": "float"}
+    )
+    [item] = items(write(told, tmp_path / f"log{form}"), zone_of=lambda steward: "Europe/Berlin")
+    assert isinstance(item, Item)
+    assert [claim.fields.get(".observed_at") for claim in item.claims[1:]] == [None, "2024-05-01T10:00:00Z"]
+
+
+@pytest.mark.parametrize("form", [".json", ".xml"])
+def test_a_wrong_time_of_an_attribute_is_told_as_that(form: str, tmp_path: Path) -> None:
+    told = log([], [{"id": "b1", "type": "Bag", "has": {"weight": [("yesterday", 100)]}}], Bag={"weight": "float"})
+    [item] = items(write(told, tmp_path / f"log{form}"))
+    assert isinstance(item, Refused)
+    assert [(each.field, each.value, each.code) for each in item.problems] == [("weight, time", "yesterday", "INVALID_INSTANT")]
 
 
 # -- what is wrong
@@ -208,6 +234,9 @@ def test_what_was_refused_is_kept_as_a_log_and_lands_when_mended(
     ('{"eventTypes": [], "objectTypes": [], "objects": {}}', "no list"),
     ('{"eventTypes": [], "objectTypes": [', "not JSON"),
     ("<log><events><event/></events></log>", "declares no types"),
+    ('{"ocel:global-log": {"ocel:version": ["1.0"]}, "ocel:events": {}, "ocel:objects": {}}', "it is a log of OCEL 1.0"),
+    ('<log><global scope="event"/><events><event/></events><objects/></log>', "it is a log of OCEL 1.0"),
+    ('<log xmlns="http://www.xes-standard.org/"><trace/></log>', "it is log of http://www.xes-standard.org/, no log of OCEL 2.0"),
     ("<!DOCTYPE log [<!ENTITY a 'b'>]><log><event-types/></log>", "DOCTYPE"),
     ('<log><event-types><event-type name="a"/></event-types><events><event', "no XML from here"),
 ])  # fmt: skip
@@ -263,6 +292,7 @@ def test_rows_that_do_not_fit_each_other_are_refused_and_the_rest_lands(
     (["DROP TABLE event", "CREATE VIEW event AS SELECT 'e1' AS ocel_id, 'ship' AS ocel_type"], "no tables event and object"),
     (["ALTER TABLE event_Ship RENAME ocel_time TO moment"], "has no column ocel_time"),
     ([f"UPDATE event_Ship SET note = hex(zeroblob({20 * 2**20}))"], "too big"),
+    (["DROP TABLE event", *(f"CREATE TABLE {name} (\"ocel:eid\")" for name in ("EVENTS", "OBJECTS", "RELATIONS"))], "OCEL 1.0"),
     (["DROP TABLE event", "CREATE VIRTUAL TABLE event USING fts5(ocel_id, ocel_type)"], "no tables event and object"),
 ])  # fmt: skip
 def test_a_database_that_is_no_log_is_refused_as_what_it_is(statements: list[str], reason: str, tmp_path: Path) -> None:
@@ -295,7 +325,7 @@ def test_two_types_may_share_a_table(tmp_path: Path) -> None:
         tmp_path / "log.sqlite",
         "INSERT INTO event_map_type VALUES ('send', 'Ship')",
         "INSERT INTO event VALUES ('e3', 'send')",
-        "INSERT INTO event_Ship (ocel_id, ocel_time) VALUES ('e3', '2024-05-03 10:00:00')",
+        "INSERT INTO event_Ship (ocel_id, ocel_time) VALUES ('e3', '2024-05-03T10:00:00Z')",
     )
     assert refusals(path) == []
     assert len(items(path)) == 6
