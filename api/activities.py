@@ -21,6 +21,7 @@ def activities_json(view: View) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "as_of": view.as_of,
         "completeness": {"reasons": reasons(view)},
+        "untold": found.untold,
         "waits": found.waits.to_dicts(),
         "gatherings": found.gatherings.to_dicts(),
     }
@@ -44,6 +45,8 @@ def activities_text(view: View) -> list[str]:
     if told:
         lines += ["", "what comes later than the others do:"]
         lines += table(("activity", "object type", "events", "median (h)", "longest (h)"), told)
+    if found.untold:
+        lines.append(f"objects of which nobody tells what they are, left out: {found.untold:,}")
     more = len(between) - len(rows)
     return [*lines, *([f"and {more} more pairs (--json has all)"] if more > 0 else [])]
 

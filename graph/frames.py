@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic.fields import FieldInfo
 
 from graph import times
-from graph.claims import RETRACTED
+from graph.claims import RETRACTED, canonical_json
 from graph.codes import CODES, ROLES
 from graph.joins import groups
 from graph.model import CLASSES, MODELS, RELATIONS
@@ -26,6 +26,8 @@ from graph.snapshot import Numbers, Snapshot, begins, kept
 if TYPE_CHECKING:
     from graph.recorded import Recorded
 
+_SLICE = 100_000
+"""How many documents are taken apart at a time: they take several times as much memory as what is kept of them."""
 T = TypeVar("T")
 Assembled = Callable[[Collection[str]], dict[str, Record]]
 Told = Callable[[Collection[str]], list[tuple[str, str, Mapping[str, Any], int]]]
@@ -173,6 +175,37 @@ class Frames:
         whole = pl.concat([*parts, self._of_several(words.filter(joined), columns)]).sort("record")
         return self._finished(whole, columns)
 
+    def extension(self, cls: str, name: str) -> pl.DataFrame:
+        """`record, value` (text, or JSON of what is none) of a value `x:NAME` that no model knows, of each record of a class that
+        shows one.
+
+        Not of events: of any other record the smallest steward's is shown, as nobody answers for it."""
+        return self.kept(f"extension-{cls}-{name}", lambda: self._extension(cls, f".x:{name}"))
+
+    def _extension(self, cls: str, path: str) -> pl.DataFrame:
+        doc = pl.col("doc").cast(pl.String)
+        value, taken = (doc.str.json_path_match(f"$.f['{each}']") for each in (path, RETRACTED))
+        stands = pl.col("value").is_not_null() & (pl.col("taken").fill_null("") != "true")
+
+        def read(seen: pl.DataFrame) -> pl.DataFrame:
+            some = seen.filter(doc.str.contains(f'"{path}":', literal=True))
+            return some.select("nid", "sid", value=value, taken=taken).filter(stands).drop("taken")
+
+        told = self._documents(cls, read)
+        joined = pl.Series(self._joined).gather(told["nid"])
+        alone = told.filter(~joined).with_columns(name=self.stewards.gather(told.filter(~joined)["sid"]))
+        alone = alone.sort("nid", "name").unique("nid", keep="first", maintain_order=True).select(record="nid", value="value")
+        ids = self.ids(told.filter(joined)["nid"].unique().to_numpy()).to_list()
+        shown = ((each.id, each.get(path)) for each in self._records(ids).values())
+        rows = [
+            (name, value if isinstance(value, str) else canonical_json(value).decode())
+            for name, value in shown
+            if value is not None
+        ]
+        several = pl.DataFrame(rows, schema={"id": pl.String, "value": pl.String}, orient="row")
+        at = self.own_numbers(several["id"])
+        return pl.concat([alone, several.select(at.alias("record"), "value")]).sort("record")
+
     @property
     def stewards(self) -> pl.Series:
         """The names of stewards by `sid`."""
@@ -226,11 +259,22 @@ class Frames:
             self._said[cls] = self._words(cls, _columns(cls))
         return self._said[cls]
 
-    def _words(self, cls: str, columns: "_Columns") -> pl.DataFrame:
+    def _documents(self, cls: str, read: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+        """What `read` makes of `nid, sid, doc`: what visible stewards say of records of a class, as JSON, a slice at a time."""
         snapshot = self._snapshot
         rows = np.arange(*(int(snapshot.states_of[number]) for number in self.of(cls)))
         rows = rows[np.isin(snapshot.states["sid"].to_numpy()[rows], self._sids)]
-        seen = snapshot.states.select("nid", "sid")[rows].with_columns(doc=pl.Series(snapshot.docs.of(rows), dtype=pl.Binary))
+        states, found = snapshot.states.select("nid", "sid"), []
+        for first in range(0, max(1, len(rows)), _SLICE):
+            part = rows[first : first + _SLICE]
+            found.append(read(states[part].with_columns(doc=pl.Series(snapshot.docs.of(part), dtype=pl.Binary))))
+        return pl.concat(found)
+
+    def _words(self, cls: str, columns: "_Columns") -> pl.DataFrame:
+        return self._documents(cls, lambda seen: self._decoded(seen, columns))
+
+    @staticmethod
+    def _decoded(seen: pl.DataFrame, columns: "_Columns") -> pl.DataFrame:
         at_once = pl.col("doc").bin.ends_with(b'"x":{}}')
         doc = pl.col("doc").cast(pl.String).str.json_decode(columns.document)
         words = seen.select("nid", "sid", at_once=at_once, doc=doc).unnest("doc").rename({"r": "rank"}).unnest("f")

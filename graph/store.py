@@ -7,6 +7,7 @@ commits, so any read can be made `as of` a commit; and carries its steward, so a
 
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from time import monotonic
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
@@ -114,19 +115,25 @@ class Deadline:
     def __init__(self, seconds: float = 30.0) -> None:
         self.seconds = seconds
         self._end = monotonic() + seconds
-        self._cancelled = False
+        self._cancelled = Event()
+
+    def anew(self) -> "Deadline":
+        """As many seconds from now on; cancelled together with this one."""
+        found = Deadline(self.seconds)
+        found._cancelled = self._cancelled
+        return found
 
     def cancel(self) -> None:
         """Stop the work now."""
-        self._cancelled = True
+        self._cancelled.set()
 
     def remaining(self) -> float:
         """Seconds left, 0 when over or cancelled."""
-        return 0.0 if self._cancelled else max(0.0, self._end - monotonic())
+        return 0.0 if self._cancelled.is_set() else max(0.0, self._end - monotonic())
 
     def over(self) -> bool:
         """Whether work must stop."""
-        return self._cancelled or monotonic() >= self._end
+        return self._cancelled.is_set() or monotonic() >= self._end
 
     def check(self) -> None:
         """Raises `DeadlineExceeded` when over."""

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -64,14 +64,15 @@ class View:
         Raises `ValueError` for a snapshot of another commit."""
         if part.commit != self.commit:
             raise ValueError("a part of the graph at one commit tells nothing of another")
-        found = View(self._store, self.viewer, self.commit, Deadline(self.deadline.seconds))
+        found = View(self._store, self.viewer, self.commit, self.deadline.anew())
         found._later_loads, found._part = self._later_loads, part
         return found
 
     def afresh(self) -> "View":
         """This View with a deadline that begins anew: for the next part of what is as long as the graph is large."""
-        found = View(self._store, self.viewer, self.commit, Deadline(self.deadline.seconds))
+        found = View(self._store, self.viewer, self.commit, self.deadline.anew())
         found._later_loads, found._part = self._later_loads, self._part
+        found._scope = replace(self._scope, deadline=found.deadline)
         return found
 
     def without(self, steward: str) -> "View":
@@ -251,7 +252,13 @@ class View:
 
         held = self._store.snapshot if isinstance(self._store, SnapshotStore) else None
         taken = self._part or snapshot.take(self._store, self.commit, held)
-        return Frames(taken, self._scope.stewards, self._of, self._parties, self._statements)
+        # frames of a large graph take longer to make than a question about one product may
+        told = (
+            lambda ids: self.afresh()._of(ids),
+            lambda ends: self.afresh()._parties(ends),
+            lambda ids: self.afresh()._statements(ids),
+        )
+        return Frames(taken, self._scope.stewards, *told)
 
     def _statements(self, ids: Collection[str]) -> list[tuple[str, str, Mapping[str, Any], int]]:
         """`(id, steward, fields, rank)` of every claim ever made under ids: the rank is when it was recorded."""

@@ -44,7 +44,7 @@ def stays(frames: Frames) -> pl.DataFrame:
     emptied = holders.join(events, on="event").filter(goes_out & pl.col("last").is_not_null())
     emptied = emptied.join(contents, on="event", how="anti").select("container", closed_by="event", at="last")
     closed = _closed(inward, outward, emptied)
-    own = _own(frames, subject)
+    own = _own(frames, subject, named["content"].unique())
     ended = closed.filter(pl.col("closed_by").is_not_null())
     open_ = _until_next(closed.filter(pl.col("closed_by").is_null()).drop("end"), own)
     unmatched = outward.join(ended, on=[*_PAIR, "closed_by"], how="anti")
@@ -72,8 +72,8 @@ def _closed(inward: pl.DataFrame, outward: pl.DataFrame, emptied: pl.DataFrame) 
     return found.with_columns(end=at, closed_by=by).select(_STAY)
 
 
-def _own(frames: Frames, subject: pl.DataFrame) -> pl.DataFrame:
-    """`content, event, first, last`: the dated events of every object's own: what acted on it, made it, took it in."""
+def _own(frames: Frames, subject: pl.DataFrame, of: pl.Series) -> pl.DataFrame:
+    """`content, event, first, last`: the dated events of some objects' own: what acted on them, made them, took them in."""
     made, taken = frames.relations("OUTPUT"), frames.relations("INPUT_TO")
     acts = pl.concat(
         (
@@ -81,7 +81,8 @@ def _own(frames: Frames, subject: pl.DataFrame) -> pl.DataFrame:
             made.select(content="target", event="source"),
             taken.select(content="source", event="target"),
         )
-    ).unique()
+    )
+    acts = acts.filter(pl.col("content").is_in(of.implode())).unique()
     return acts.join(frames.spans.rename({"record": "event"}), on="event")
 
 
@@ -154,7 +155,8 @@ def held(stays: pl.DataFrame) -> pl.DataFrame:
 
 def borne(frames: Frames, held: pl.DataFrame) -> pl.DataFrame:
     """`content, container, event`: what acted on objects through their containers while they were inside, sorted."""
-    acts = frames.relations("SUBJECT_OF").select(container="source", event="target").unique()
+    acts = frames.relations("SUBJECT_OF").select(container="source", event="target")
+    acts = acts.filter(pl.col("container").is_in(held["container"].unique().implode())).unique()
     dated = acts.join(frames.spans.rename({"record": "event"}), on="event")
     here, there = overlaps(held["container"], held["start"], held["end"], dated["container"], dated["first"], dated["last"])
     begun, event = dated["first"].to_numpy()[there], dated["event"].to_numpy()[there]

@@ -5,17 +5,21 @@ from pathlib import Path
 from typing import Any
 from weakref import ref as weak
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
-from graph.claims import Claim
+from graph.claims import Claim, canonical_json
+from graph.errors import DeadlineExceeded
 from graph.model import MODELS, RELATIONS, refs
 from graph.sqlite_store import SqliteStore
+from graph.store import Deadline
 from graph.view import View, view
 from loaders.pipeline import Options, load
 from queries.cohort_definition import parsed
 from queries.cohorts import cohort
 from queries.mass_recall import recall_all
-from tests.networks import Network, at, ids_of, land, networks, rid
+from tests.networks import FEW, Network, at, ids_of, land, networks, rid
 
 
 def shown(seen: View, kind: str) -> dict[str, dict[str, Any]]:
@@ -74,6 +78,36 @@ def test_they_show_what_the_view_shows(claims: list[Claim]) -> None:
     store.close()
 
 
+TYPES = st.sampled_from(["Bag", 'Bag, "large"', "", 5, [1, "a"], {"a": {".x:ocel:type": "Box"}}])
+
+
+@FEW
+@given(
+    networks(), st.lists(st.tuples(st.sampled_from(["M0", "M1", "C0"]), st.sampled_from("HB"), TYPES, st.booleans()), max_size=6)
+)
+def test_they_show_a_value_that_no_model_knows_as_the_view_does(
+    claims: list[Claim], told: list[tuple[str, str, Any, bool]]
+) -> None:
+    net = Network(claims)
+    for number, (name, steward, value, taken_back) in enumerate(told):
+        net.say("object", name, "Material", steward=steward, recorded=10 + number, **{"x:ocel:type": value})
+        if taken_back:
+            net.retract("object", name, steward=steward, recorded=10 + number)
+    store = SqliteStore(":memory:")
+    land(store, net.claims)
+    for viewer in (None, *view(store).stewards):
+        seen = view(store, viewer)
+        found = seen.frames.extension("object", "ocel:type")
+        values = {record.id: record.get(".x:ocel:type") for record in seen.records(seen.joined(ids_of(net.claims))).values()}
+        texts = {
+            name: each if isinstance(each, str) else canonical_json(each).decode()
+            for name, each in values.items()
+            if each is not None
+        }
+        assert dict(zip(seen.frames.ids(found["record"]), found["value"], strict=True)) == texts
+    store.close()
+
+
 def test_of_several_words_they_show_that_of_the_party_that_answers() -> None:
     net = Network()
     net.say("organization", "WARD", "Organization", steward="H")
@@ -127,4 +161,24 @@ def test_they_go_with_their_view_and_so_does_all_that_queries_worked_out() -> No
     del seen
     gc.collect()
     assert frames() is None
+    store.close()
+
+
+def test_to_make_them_may_take_longer_than_a_question_about_one_product() -> None:
+    """What a View puts together for them begins anew each time, by its own rules of who is heard."""
+    net = Network()
+    for steward in ("B", "H"):
+        net.material("M", steward=steward, type=f"told by {steward}")
+    net.material("N", type="sample")
+    net.relate("SAME_AS", "object/M", "object/N")
+    store = SqliteStore(":memory:")
+    land(store, net.claims)
+    seen = view(store, deadline=Deadline(0.2))
+    frames = seen.without("B").frames
+    while not seen.deadline.over():
+        pass
+    assert frames.shown("Material")["type"].to_list() == ["told by H"]
+    seen.deadline.cancel()
+    with pytest.raises(DeadlineExceeded):
+        seen.frames.shown("Material")
     store.close()

@@ -136,3 +136,34 @@ def test_waits_keep_microseconds_whatever_the_offset(tmp_path: Path) -> None:
     load(store, [write(told, tmp_path / "log.xml")], Options("LAB", author="tester", quarantine=tmp_path / "quarantine"))
     [row] = Activities(view(store)).waits.to_dicts()
     assert (row["object_type"], row["source"], row["target"], row["sum_s"]) == ("Bag", "mix", "fill", 0.499999)
+
+
+def test_objects_of_which_nothing_is_told_are_left_out_and_counted(tmp_path: Path) -> None:
+    told = log(
+        [
+            {"id": "a", "type": "mix", "time": "2024-05-01T08:00:00Z", "to": [("b", ""), ("gone", "")]},
+            {"id": "c", "type": "fill", "time": "2024-05-01T09:00:00Z", "to": [("b", ""), ("gone", "")]},
+        ],
+        [{"id": "b", "type": "Bag"}],
+    )
+    store = SqliteStore(":memory:")
+    load(store, [write(told, tmp_path / "log.json")], Options("LAB", author="tester", quarantine=tmp_path / "quarantine"))
+    found = Activities(view(store))
+    assert found.waits.select("object_type", "count", "objects").rows() == [("Bag", 1, 1)]
+    assert {(row["measure"], row["object_type"]): row["sum_s"] for row in found.gatherings.to_dicts()} == {
+        **{(name, None): seconds for name, seconds in (("flow", 3600), ("sojourn", 3600), ("sync", 0))},
+        **{(name, "Bag"): 0 for name in ("pool", "ready", "lag")},
+    }
+    assert found.untold == 1
+
+
+def test_no_record_is_read_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log has millions of objects: only those of several ids are put together one by one."""
+    told = log([{"id": "a", "type": "mix", "time": "2024-05-01T08:00:00Z", "to": [("b", "")]}], [{"id": "b", "type": "Bag"}])
+    store = SqliteStore(":memory:")
+    load(store, [write(told, tmp_path / "log.json")], Options("LAB", author="tester", quarantine=tmp_path / "quarantine"))
+    asked: list[str] = []
+    records = View.records
+    monkeypatch.setattr(View, "records", lambda self, joins: (asked.extend(joins), records(self, joins))[1])
+    assert Activities(view(store)).waits.is_empty()
+    assert asked == []
