@@ -11,7 +11,7 @@ from api.render import SCHEMA_VERSION
 
 
 def map_(
-    file: Annotated[Path, typer.Argument(help="A CSV, Parquet or Excel file of any shape.")],
+    file: Annotated[Path, typer.Argument(help="A CSV, Parquet or Excel file of any shape, or an event log (OCEL 2.0).")],
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="What its rows are: material, step, observation, ...")] = None,
     json: Json = False,
 ) -> int:
@@ -26,4 +26,10 @@ def map_(
     return 0
 
 
-COMMANDS = (Command(map_, "map", ("veintrace map export.csv > site.yaml", "veintrace map bags.xlsx --kind material")),)
+COMMANDS = (
+    Command(
+        map_,
+        "map",
+        ("veintrace map export.csv > site.yaml", "veintrace map bags.xlsx --kind material", "veintrace map log.sqlite > log.yaml"),
+    ),
+)

@@ -12,15 +12,17 @@ from graph.model import MODELS
 from loaders.csv_bundle import needed_of
 from loaders.csv_rows import NOTES
 from loaders.drafting_columns import UNIT, Guess, guesses, kind_of
+from loaders.drafting_log import LOGS, LogDraft
 from loaders.drafting_samples import Sample, decimals_of, samples
 from loaders.drafting_terms import is_private
+from loaders.drafting_yaml import comment, text_of, value_of
 from loaders.mapped_values import is_instant, is_number
 from loaders.mapping import CELL, COLUMN, EXCEL, KINDS
 from loaders.mapping_files import parsed
+from loaders.sources import format_of
 
 _NUMBER = r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?"
 _LIMIT = r"[<>]=?\s*[+-]?\d+([.,]\d+)?"
-_WIDTH = 120
 
 
 @dataclass
@@ -37,9 +39,11 @@ def draft(path: Path, kind: str | None = None) -> Draft:
 
     Raises `UnreadableSource`, and `UsageError` where there is nothing to map."""
     if not path.is_file():
-        raise UsageError(f"{path} is no file; name one CSV, Parquet or Excel file", path=str(path))
+        raise UsageError(f"{path} is no file; name one CSV, Parquet or Excel file, or an event log", path=str(path))
     if kind is not None and kind.lower() not in KINDS:
         raise UsageError(f"{kind!r} is no kind of record or relation; give one of {', '.join(KINDS)}", kind=kind)
+    if format_of(path) in LOGS:
+        return _of_log(path, kind)
     tables = [_Table(sample, kind.lower() if kind else None) for sample in samples(path)]
     made = Draft("")
     head = [
@@ -54,6 +58,15 @@ def draft(path: Path, kind: str | None = None) -> Draft:
     made.text = "\n".join(lines) + "\n"
     parsed(made.text, path.name)
     return made
+
+
+def _of_log(path: Path, kind: str | None) -> Draft:
+    if kind is not None:
+        raise UsageError(f"{path} is an event log, whose types are of several kinds; leave out --kind", path=str(path))
+    found = LogDraft(path)
+    text = "\n".join(found.lines()) + "\n"
+    parsed(text, path.name)
+    return Draft(text, found.unsure, found.private)
 
 
 class _Table:
@@ -103,14 +116,14 @@ class _Table:
 
     def lines(self) -> Iterator[str]:
         """The table, with its comments."""
-        yield f"  - files: {_text(glob.escape(self.sample.path.name))}"
-        yield from (f"    {name}: {_value(told)}" for name, told in self.sample.written.items())
+        yield f"  - files: {text_of(glob.escape(self.sample.path.name))}"
+        yield from (f"    {name}: {value_of(told)}" for name, told in self.sample.written.items())
         yield from self._unsure("    ", self.sample.unsure, tell=False)
         yield from self._numbers_and_times()
         if self.private:
-            yield from _comment("    ", f"left out, for it may lead to a person (21 CFR 1271.290): {', '.join(self.private)}")
+            yield from comment("    ", f"left out, for it may lead to a person (21 CFR 1271.290): {', '.join(self.private)}")
         if self.unused:
-            yield from _comment("    ", f"not used: {', '.join(self.unused)}")
+            yield from comment("    ", f"not used: {', '.join(self.unused)}")
         yield "    makes:"
         yield f"      - kind: {self.kind}"
         yield from self._unsure("        ", [self.doubt] if self.doubt else [])
@@ -132,9 +145,9 @@ class _Table:
         decimal, thousands, _ = decimals_of([self.sample.values(name) for name in numbers])
         text = self.sample.path.suffix.lower() not in (*EXCEL, ".parquet")
         if decimal:
-            yield f"    decimal: {_text(decimal)}"
+            yield f"    decimal: {text_of(decimal)}"
         if thousands and text:
-            yield f"    thousands: {_text(thousands)}"
+            yield f"    thousands: {text_of(thousands)}"
         times = [guess.source for column, guess in self.columns.items() if is_instant(kind, column)]
         local = [
             name
@@ -167,7 +180,7 @@ class _Table:
         for number, (shape, told) in enumerate(found):
             if number:
                 yield f"      - kind: {self.kind}"
-            yield f"        where: {{column: {_text(name)}, matches: {_text(shape)}}}"
+            yield f"        where: {{column: {text_of(name)}, matches: {text_of(shape)}}}"
             yield from self._columns(
                 [
                     *(others if not number else [_sure(guess) for guess in others]),
@@ -203,9 +216,9 @@ class _Table:
         for number, (shape, value) in enumerate(parts):
             if number:
                 yield "      - kind: observation"
-            yield f"{indent}each: {_text(pattern)}"
+            yield f"{indent}each: {text_of(pattern)}"
             if shape:
-                yield f"{indent}where: {{column: {CELL}, matches: {_text(shape)}}}"
+                yield f"{indent}where: {{column: {CELL}, matches: {text_of(shape)}}}"
             kept = [guess if not number else _sure(guess) for guess in others.values()]
             yield from self._columns([*kept, *(Guess(column, "", each, 5) for column, each in {**told, **value}.items())])
 
@@ -213,13 +226,13 @@ class _Table:
         yield "        columns:"
         for guess in found:
             yield from self._unsure("          ", [f"{guess.column}: {told}" for told in guess.unsure])
-            yield f"          {guess.column}: {_value(guess.told)}"
+            yield f"          {guess.column}: {value_of(guess.told)}"
 
     def _unsure(self, indent: str, told: Sequence[str], tell: bool = True) -> Iterator[str]:
         for each in told:
             if tell:
                 self.unsure.append(f"{self.sample.path.name}: {each}")
-            yield from _comment(indent, f"UNSURE {each}")
+            yield from comment(indent, f"UNSURE {each}")
 
 
 def _limit(column: str) -> dict[str, Any]:
@@ -235,33 +248,3 @@ def _ucum(units: Sequence[str]) -> Any:
 
 def _sure(guess: Guess) -> Guess:
     return Guess(guess.column, guess.source, guess.told, guess.score)
-
-
-def _comment(indent: str, text: str) -> Iterator[str]:
-    """A comment, in lines; what a file holds may not end one."""
-    line = ""
-    for word in re.sub(r"[^ -~\u00a1-\ud7ff]", " ", text).split():
-        if line and len(indent) + len(line) + len(word) > _WIDTH:
-            yield f"{indent}# {line}"
-            line = "  " + word
-        else:
-            line = f"{line} {word}" if line else word
-    yield f"{indent}# {line}"
-
-
-def _text(text: str) -> str:
-    """A text as YAML: as it is where that is sure to be read so, else in quotes."""
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*( [A-Za-z0-9_.-]+)*", text):
-        return text
-    if "'" not in text and text.isprintable() and text.isascii():
-        return f"'{text}'"
-    plain = (letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08X}" for letter in text)
-    return '"' + "".join(plain) + '"'
-
-
-def _value(told: Any) -> str:
-    if isinstance(told, dict):
-        return "{" + ", ".join(f"{_text(str(name))}: {_value(each)}" for name, each in told.items()) + "}"
-    if isinstance(told, list):
-        return "[" + ", ".join(_value(each) for each in told) + "]"
-    return str(told) if isinstance(told, int) else _text(str(told))
