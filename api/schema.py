@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 from strawberry.types import Info
 
 from api import render
+from api.graphql_activities import ActivityTable, activities_of
 from api.graphql_cohorts import CohortAnswer
 from api.graphql_coverage import CoverageAnswer, covered
 from api.graphql_handoffs import Group, HandoffTable, table_of
@@ -356,6 +357,11 @@ class Query:
     ) -> HandoffTable:
         request: Request = info.context
         return table_of(request.whole(as_of), by or (), legs, since, until, product, preservation, carrier)
+
+    @strawberry.field(description="How long objects of each type wait between two activities, and what activities wait for.")
+    def activities(self, info: Info, as_of: str | None = None) -> ActivityTable:
+        request: Request = info.context
+        return activities_of(request.whole(as_of))
 
     @strawberry.field(
         description="A cohort of a definition in YAML or JSON (form: cohort-definition.json), nothing later entering."

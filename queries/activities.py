@@ -130,7 +130,8 @@ class _Names:
     """Names of records as numbers: `told` has the `name` of each `record`."""
 
     def __init__(self, told: pl.DataFrame, records: int) -> None:
-        self._names = told["name"].unique().drop_nulls().sort()
+        told = told.drop_nulls("name")
+        self._names = told["name"].unique().sort()
         self._of = pl.Series([None], dtype=pl.UInt32).extend_constant(None, records)[:records]
         self._of = self._of.scatter(told["record"], self._names.search_sorted(told["name"]))
 
@@ -140,7 +141,7 @@ class _Names:
 
     def named(self, column: str) -> pl.Expr:
         """The names whose numbers a column holds."""
-        return pl.col(column).replace_strict(pl.arange(0, len(self._names), eager=True), self._names, return_dtype=pl.String)
+        return pl.lit(self._names).gather(pl.col(column)).alias(column)
 
 
 def _figures(microseconds: pl.Expr) -> dict[str, pl.Expr]:

@@ -1,6 +1,7 @@
 """GraphQL: answers, limits, errors, loaders, and a schema that only grows."""
 
 import inspect
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, bui
 from starlette.testclient import TestClient
 
 from api import render
+from api.activities import activities_json
 from api.app import make_app
 from api.graphql_records import TYPES
 from api.schema import schema
@@ -286,11 +288,30 @@ def test_an_answer_about_the_whole_graph_tells_its_commit_and_of_a_load_under_wa
 ) -> None:
     told = "{ asOf { commit } reasons }"
     definition = '{"name": "c", "unit": "material", "known": "now", "index": {"step": ["processing"]}}'
-    asked = f"query($of: String!) {{ handoffs {told} cohort(definition: $of) {told} }}"
+    asked = f"query($of: String!) {{ handoffs {told} activities {told} cohort(definition: $of) {told} }}"
     for under_way, reasons in ((False, []), (True, ["LOAD_IN_PROGRESS"])):
         monkeypatch.setattr(View, "load_in_progress", under_way)
         expected = {"asOf": {"commit": view(store).as_of["commit"]}, "reasons": reasons}
-        assert ask(asked, of=definition)["data"] == {"handoffs": expected, "cohort": expected}
+        assert ask(asked, of=definition)["data"] == {"handoffs": expected, "activities": expected, "cohort": expected}
+
+
+def test_activities_are_those_of_the_command_line_most_seconds_first(
+    ask: Callable[..., dict[str, Any]], store: SqliteStore
+) -> None:
+    wait = "objectType source target count couples objects sumS medianS minS maxS"
+    gathering = "activity measure objectType count sumS medianS minS maxS"
+    told = ask(f"{{ activities {{ untold totalWaits totalGatherings waits {{ {wait} }} gatherings {{ {gathering} }} }} }}")
+    found = told["data"]["activities"]
+    expected = activities_json(view(store))
+    for name, rows in (("waits", expected["waits"]), ("gatherings", expected["gatherings"])):
+        assert rows
+        named = [{re.sub("_(.)", lambda letter: letter[1].upper(), key): value for key, value in row.items()} for row in rows]
+        assert sorted(found[name], key=str) == sorted(named, key=str)
+        assert found[f"total{name.title()}"] == len(rows)
+    assert [row["sumS"] for row in found["waits"]] == sorted((row["sum_s"] for row in expected["waits"]), reverse=True)
+    assert found["untold"] == expected["untold"] == 0
+    [first] = ask("{ activities { gatherings(first: 1) { activity measure } } }")["data"]["activities"]["gatherings"]
+    assert first == {name: expected["gatherings"][0][name] for name in ("activity", "measure")}
 
 
 def test_the_service_tells_that_it_is_up_and_ready(store: SqliteStore) -> None:

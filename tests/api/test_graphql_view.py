@@ -32,6 +32,8 @@ QUESTIONS = {
       node { author steward source at eventId recordedAt record reason values } } } }""",
     "handoffs": """query($id: ID!) { handoffs(carrier: $id) { reasons legs { count from { id } to { id }
       handoffs { waitS event { id } journey { id } } } betweenness { from { id } to { id } } } }""",
+    "activities": """{ activities { reasons untold totalWaits waits { objectType source target count couples objects sumS }
+      gatherings { activity measure objectType count sumS } } }""",
     "legs": """{ handoffs(legs: true, by: [period]) { reasons legs(first: 100) { count open waitMeanS journeys from { id label }
       to { id label } handoffs(first: 20) { waitS event { id label } next { id label } journey { id } } } } }""",
 }

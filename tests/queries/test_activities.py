@@ -16,6 +16,7 @@ from graph.view import View, view
 from loaders.pipeline import Options, load
 from queries.activities import Activities
 from queries.handoffs import legs
+from tests.networks import Network, land
 from tests.ocel_logs import log, write
 
 LOG = "process/logs/pallet-logistics-v0.9.sqlite"
@@ -155,6 +156,17 @@ def test_objects_of_which_nothing_is_told_are_left_out_and_counted(tmp_path: Pat
         **{(name, "Bag"): 0 for name in ("pool", "ready", "lag")},
     }
     assert found.untold == 1
+
+
+@pytest.mark.parametrize("events", [0, 1, 2])
+def test_a_graph_in_which_nothing_waits_has_no_rows(events: int) -> None:
+    net = Network()
+    for number in range(events):
+        net.act(f"S{number}", number, "A")
+    store = SqliteStore(":memory:")
+    land(store, net.claims)
+    found = Activities(view(store))
+    assert (found.waits.rows(), found.gatherings.rows(), found.untold) == ([], [], int(events == 2))
 
 
 def test_no_record_is_read_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
