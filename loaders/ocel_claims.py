@@ -349,8 +349,7 @@ class _Said:
     # -- what was so when
 
     def _observation(self, draft: Draft, name: str, when: str, value: Any) -> Draft:
-        told = f"attribute of {draft.steward}\n{draft.record}\n{name}\n{when}"
-        found = Draft(draft.steward, "observation", identifiers.keyed_id("observation", told))
+        found = Draft(draft.steward, "observation", ocel_own.change_id(draft.steward, draft.record, name, when))
         found.names[found.record] = None
         found.fields |= {"kind": "Observation", ".code": name}
         found.relate("ABOUT", draft.record, draft.names[draft.record])

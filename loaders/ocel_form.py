@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal, NamedTuple
 
+from graph import times
+from graph.errors import InvalidInstant
 from loaders import csv_cells
 from loaders.csv_cells import Unfit
 
@@ -22,6 +24,8 @@ LONGEST_NAME = 1_000
 """Characters that the name of a type, an attribute or a qualifier may have."""
 LONGEST_ID = 4_000
 """Characters that an id may have: our exports put a class before identifiers of 1,000."""
+MOST_INTEGER = 2**53 - 1
+"""What all readers of JSON take (RFC 8259, section 6)."""
 EPOCH = "1970-01-01T00:00:00Z"
 """The time of a value that an object has had ever since (OCEL 2.0, section 5: the UNIX timestamp 0)."""
 _WORDS = {
@@ -33,6 +37,7 @@ _WORDS = {
 }
 _TYPES = {word: name for name, words in _WORDS.items() for word in words.split()}
 _EVER = re.compile(r"0|1970-01-01[T ]00:00(:00(\.0+)?)?", re.ASCII)
+_PRECISE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _INTEGER = re.compile(r"[+-]?\d{1,20}(\.0*)?", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _NOTHING = frozenset(("", "null", "nan", "none"))
@@ -197,6 +202,29 @@ def is_ever(told: Any) -> bool:
 
     The standard's examples write it as `0`, too."""
     return told == EPOCH or _EVER.fullmatch(str(told).strip()) is not None
+
+
+def rfc3339(time: str) -> str:
+    """A canonical instant as RFC 3339 has it: with seconds; of a day, month or year the beginning."""
+    if len(time) <= 10:
+        return times.iso(times.span(time)[0])[:19] + "Z"
+    return time if _PRECISE.match(time) else f"{time[:16]}:00{time[16:]}"
+
+
+def fitted(kind: str, value: Any, declared: str) -> Any:
+    """A value of one type as one of the type that is declared; None where it cannot be that."""
+    if kind == declared:
+        return value
+    if kind == "float" and declared == "integer" and value.is_integer() and abs(value) <= MOST_INTEGER:
+        return int(value)
+    if kind == "string" and declared == "boolean" and value in ("true", "false"):
+        return value == "true"
+    if kind == "string" and declared == "time" and len(value) > 10:
+        try:
+            return rfc3339(times.canonical(value))
+        except InvalidInstant:
+            return None
+    return None
 
 
 # -- XML

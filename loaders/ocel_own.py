@@ -12,6 +12,7 @@ import orjson
 
 from graph import naming
 from graph.claims import Claim, Evidence, Fields, class_of
+from graph.identifiers import keyed_id
 from graph.model import CLASSES, CONTAINER, CONTENT, MODELS, RELATIONS, refs
 from loaders.epcis_own import Own
 from loaders.epcis_said import STEWARD, Names, fields_of, record_of
@@ -22,6 +23,11 @@ QUALIFIERS, OBJECTS = "x:ocel:qualifiers", "x:ocel:objects"
 """Where the objects that an event, or an object, names are kept by qualifier."""
 TYPE = "x:ocel:type"
 """Where the type of an object or event is kept."""
+
+
+def change_id(steward: str, record: str, attribute: str, when: str) -> str:
+    """The id of what a steward's log says an attribute of an object has been since an instant; ever since where it is empty."""
+    return keyed_id("observation", f"attribute of {steward}\n{record}\n{attribute}\n{when}")
 
 
 class Shown(NamedTuple):
@@ -90,3 +96,18 @@ def statement(cls: str, name: str) -> str:
 @cache
 def _fields(cls: str) -> frozenset[str]:
     return frozenset(name for kind in CLASSES[cls] for name in MODELS[kind].model_fields if name not in refs(kind))
+
+
+def as_json(told: Any) -> str:
+    """JSON of ASCII alone, which every form can hold."""
+    return orjson.dumps(told).decode().translate(_Escaped())
+
+
+class _Escaped(dict[int, str]):
+    """What is no printable ASCII, as JSON escapes it."""
+
+    def __missing__(self, point: int) -> str:
+        if point < 0x7F:
+            return chr(point)
+        data = chr(point).encode("utf-16-be")
+        return "".join(f"\\u{data[at]:02x}{data[at + 1]:02x}" for at in range(0, len(data), 2))

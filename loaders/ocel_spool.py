@@ -7,21 +7,28 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from loaders.ocel_form import Part, Types
-from loaders.ocel_own import OWN
+from loaders.ocel_form import Part, Types, fitted
+from loaders.ocel_own import OWN, as_json, statement
 
 _MOST_ATTRIBUTES = 1_000
 """Attributes that a type may have: each is a column of a table, of which SQLite takes 2,000."""
 _RESERVED = ("ocel_id", "ocel_time", "ocel_changed_field", OWN)
 
 
+Attribute = tuple[str, tuple[str, Any]]
+"""`(name, (type, value))`."""
+
+
 class Change(NamedTuple):
-    """A value that an object had from a time on, for other tools: the record of it is an object of its own."""
+    """A value that an object had from a time on (empty: ever since), for other tools: the record of it is an object of its own.
+
+    `of_log`: a log said so of this attribute, whose value is the latest of these."""
 
     attribute: str
     time: str
     kind: str
     value: Any
+    of_log: bool
 
 
 class Written(NamedTuple):
@@ -45,7 +52,7 @@ class Spool:
         self._database.executescript(
             "PRAGMA journal_mode=OFF;"
             "CREATE TABLE item (number INTEGER PRIMARY KEY, part TEXT, name TEXT, type TEXT, body BLOB);"
-            "CREATE TABLE change (name TEXT, attribute TEXT, time TEXT, kind TEXT, value);"
+            "CREATE TABLE change (name TEXT, attribute TEXT, time TEXT, kind TEXT, value, of_log INTEGER);"
             "CREATE TABLE needed (name TEXT PRIMARY KEY, type TEXT) WITHOUT ROWID;"
         )
 
@@ -81,7 +88,7 @@ class Spool:
 
     def changed(self, name: str, change: Change) -> None:
         """An object had a value from a time on."""
-        self._database.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?)", (name, *change))
+        self._database.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)", (name, *change))
 
     def needs(self, name: str, type_: str) -> None:
         """An object is named, which must be in the log: if nothing is told of it, as one of this type."""
@@ -101,15 +108,12 @@ class Spool:
         return count
 
     def _declare_changes(self) -> None:
-        """Declare what changes; drop what cannot be declared, or is of no object of the log."""
+        """Declare what changes, where no item of the type did."""
         run = self._database.execute
         run("CREATE INDEX by_changed ON change (name, time)")
-        run("DELETE FROM change WHERE name NOT IN (SELECT name FROM item WHERE part = 'objects')")
         joined = "FROM change JOIN item ON item.name = change.name AND item.part = 'objects'"
         for type_, attribute, kind in run(f"SELECT DISTINCT type, attribute, kind {joined} ORDER BY 1, 2, 3").fetchall():
-            if not self.declare("objects", type_, attribute, kind):
-                wrong = "name IN (SELECT name FROM item WHERE type = ? AND part = 'objects') AND attribute = ? AND kind = ?"
-                run(f"DELETE FROM change WHERE {wrong}", (type_, attribute, kind))
+            self.declare("objects", type_, attribute, kind)
 
     def count(self, part: Part) -> int:
         """How many events, or objects, there are."""
@@ -121,8 +125,34 @@ class Spool:
         for (body,) in self._database.execute("SELECT body FROM item WHERE part = ? ORDER BY number", (part,)):
             name, type_, time, attributes, related = orjson.loads(body)
             told = [(each, (kind, value)) for each, (kind, value) in attributes]
-            yield Written(name, type_, time, told, [(q, n) for q, n in related], self._changes(name) if part == "objects" else ())
+            changes = self._changes(name, type_) if part == "objects" else []
+            if any(each.of_log for each in changes):
+                told = _as_it_was(told, changes)
+            dated = [each for each in changes if each.time]
+            yield Written(name, type_, time, told, [(q, n) for q, n in related], dated)
 
-    def _changes(self, name: str) -> list[Change]:
-        asked = "SELECT DISTINCT attribute, time, kind, value FROM change WHERE name = ? ORDER BY time, attribute, value"
-        return [Change(*row) for row in self._database.execute(asked, (name,))]
+    def _changes(self, name: str, type_: str) -> list[Change]:
+        """The changes of an object that can be written as its type declares them."""
+        asked = "SELECT DISTINCT attribute, time, kind, value, of_log FROM change WHERE name = ? ORDER BY time, attribute, value"
+        declared, found = self.types.objects[type_], []
+        for each in (Change(*row) for row in self._database.execute(asked, (name,))):
+            kind = declared.get(each.attribute, "") if each.attribute not in _RESERVED else ""
+            if (value := fitted(each.kind, each.value, kind)) is not None:
+                found.append(each._replace(kind=kind, value=value))
+        return found
+
+
+def _as_it_was(told: list[Attribute], changes: Sequence[Change]) -> list[Attribute]:
+    """The attributes of an object with what those of a log were before they changed; what they are now our own attribute tells."""
+    of_log = {each.attribute for each in changes if each.of_log}
+    ever = {each.attribute: each.value for each in changes if each.of_log and not each.time}
+    now = {statement("object", name): value for name, (_, value) in told if name in of_log}
+    found = []
+    for name, (kind, value) in told:
+        if name == OWN and len(words := orjson.loads(value)) == 1:
+            found.append((name, (kind, as_json([{**now, **words[0]}]))))
+        elif name not in of_log:
+            found.append((name, (kind, value)))
+        elif name in ever:
+            found.append((name, (kind, ever[name])))
+    return found

@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from graph import times
 from graph.claims import RETRACTED, Fields, class_of, edges_of
 from graph.errors import TraceError
@@ -18,8 +16,8 @@ from graph.model import CLASSES, RELATIONS
 from loaders.epcis_rendering import Word
 from loaders.epcis_said import IMPLIED, LATER, RECORDED, STEWARD, differences, implied_names, name_of, record_of, statements
 from loaders.epcis_writer import by_rank
-from loaders.ocel_form import LONGEST_NAME, Part
-from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS, TYPE, Shown, said, statement
+from loaders.ocel_form import LONGEST_NAME, MOST_INTEGER, Part, rfc3339
+from loaders.ocel_own import OBJECTS, OWN, QUALIFIERS, TYPE, Shown, as_json, change_id, said, statement
 from loaders.ocel_spool import Change, Spool
 
 Names = Mapping[str, str | None]
@@ -33,9 +31,6 @@ _HANDOFF = {
 }
 _WRITABLE = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 """What XML 1.0 can hold (section 2.2); whatever form is written, the other holds the same."""
-_MOST_INTEGER = 2**53 - 1
-"""What all readers of JSON take (RFC 8259, section 6)."""
-_PRECISE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _TYPES: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "float"}
 
 
@@ -64,25 +59,27 @@ class Writer:
         except ValueError:  # what we ourselves could not read again is told by the attribute alone
             attributes, related = {}, []
             own = _own(words[0], shown._replace(attributes={}, related=[]), names)
-        self._spool.add(part, name, type_, shown.time, [*attributes.items(), (OWN, ("string", _json(own)))], related)
+        self._spool.add(part, name, type_, shown.time, [*attributes.items(), (OWN, ("string", as_json(own)))], related)
         for time, moment in moments[1:]:
             told = (OWN, ("string", "[]"))
             self._spool.add(part, f"{name} {moment}", _type(cls, live, moment), time, [told], related)
         for _, other in related:
             self._spool.needs(other, _default(other))
         if cls == "observation":
-            self._measured(live, names)
+            self._measured(words, live, names)
 
-    def _measured(self, fields: Fields, names: Names) -> None:
+    def _measured(self, words: Sequence[Word], fields: Fields, names: Names) -> None:
         """Tell a measured value as one of what it is about, too: where others look for it."""
         time, code, unit = (fields.get(path) for path in (".observed_at", ".code", ".unit"))
         kind, value = _typed(".value", fields.get(".value", fields.get(".value_text")))
-        name = f"{code} ({unit})" if unit else code
-        if not (kind and name and time and len(time) > 10) or ".comparator" in fields or not _WRITABLE.fullmatch(name):
+        if not (kind and code) or ".comparator" in fields or not _WRITABLE.fullmatch(name := f"{code} ({unit})" if unit else code):
             return
         for edge in edges_of("observation-", "", fields):
             if edge.type == "ABOUT":
-                self._spool.changed(name_of(edge.target, names), Change(name[:LONGEST_NAME], _rfc(time), kind, value))
+                of_log = words[0].record == change_id(words[0].steward, edge.target, code, time or "")
+                if of_log or (time and len(time) > 10):
+                    when = rfc3339(time) if time else ""
+                    self._spool.changed(name_of(edge.target, names), Change(name[:LONGEST_NAME], when, kind, value, of_log))
 
     def _attributes(
         self, part: Part, type_: str, cls: str, fields: Fields, moments: list[tuple[str, str]]
@@ -107,19 +104,14 @@ def _moments(fields: Fields) -> Iterator[tuple[str, str]]:
     """`(time, what happened then)` of an event, in the order of the time: of a step one."""
     if fields.get("kind") == "Handoff":
         told = [(fields[path], moment) for path, moment in _HANDOFF.items() if path in fields]
-        yield from sorted(((_rfc(time), moment) for time, moment in told), key=lambda each: times.span(times.canonical(each[0]))[0])
+        yield from sorted(
+            ((rfc3339(time), moment) for time, moment in told), key=lambda each: times.span(times.canonical(each[0]))[0]
+        )
         return
     for path in _STEP:
         if path in fields:
-            yield _rfc(fields[path]), ""
+            yield rfc3339(fields[path]), ""
             return
-
-
-def _rfc(time: str) -> str:
-    """A canonical instant as RFC 3339 has it: with seconds; of a day, month or year the beginning."""
-    if len(time) <= 10:
-        return times.iso(times.span(time)[0])[:19] + "Z"
-    return time if _PRECISE.match(time) else f"{time[:16]}:00{time[16:]}"
 
 
 def _type(cls: str, fields: Fields, moment: str) -> str:
@@ -145,8 +137,8 @@ def _typed(path: str, value: Any) -> tuple[str, Any]:
     """`(type, value)` of a value that an attribute can hold; an empty type of any other."""
     kind = _TYPES.get(type(value), "")
     if kind == "string" and (path.endswith("_at") or path in (".valid_from", ".valid_to")) and not path.startswith(".x:"):
-        return ("time", _rfc(value)) if len(value) > 10 else ("", None)
-    if kind == "integer" and abs(value) > _MOST_INTEGER:
+        return ("time", rfc3339(value)) if len(value) > 10 else ("", None)
+    if kind == "integer" and abs(value) > MOST_INTEGER:
         return "", None
     return (kind, value) if kind != "string" or _WRITABLE.fullmatch(value) else ("", None)
 
@@ -212,18 +204,3 @@ def _whole(word: Word, names: Names) -> dict[str, Any]:
 def _later(later: Mapping[int, Fields], names: Names) -> dict[str, Any]:
     told = [{RECORDED: times.iso(rank), **statements(fields, names)} for rank, fields in sorted(later.items())]
     return {LATER: told} if told else {}
-
-
-def _json(told: Any) -> str:
-    """JSON of ASCII alone, which every form can hold."""
-    return orjson.dumps(told).decode().translate(_Escaped())
-
-
-class _Escaped(dict[int, str]):
-    """What is no printable ASCII, as JSON escapes it."""
-
-    def __missing__(self, point: int) -> str:
-        if point < 0x7F:
-            return chr(point)
-        data = chr(point).encode("utf-16-be")
-        return "".join(f"\\u{data[at]:02x}{data[at + 1]:02x}" for at in range(0, len(data), 2))

@@ -295,6 +295,43 @@ def test_what_changed_in_a_log_comes_out_as_a_change_again(form: str, tmp_path: 
     ]
 
 
+HISTORY = {
+    "string": ("raw", "thawed", "used"),
+    "float": (100.0, 98.5, 97.0),
+    "integer": (3, 2, 1),
+    "boolean": (True, False, True),
+    "time": ("2024-04-01T10:00:00+02:00", "2024-04-02T10:00:00Z", "2024-04-03T10:00:00.5Z"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("initial", [True, False])
+def test_what_was_so_before_a_change_and_what_since_comes_out_as_it_was_in_the_log(
+    initial: bool, form: str, tmp_path: Path
+) -> None:
+    """Other tools read since when each value was so; of an attribute that began with a change nothing is told before."""
+    since = (EPOCH, "2024-05-01T10:00:00+02:00", "2024-05-02T08:00:00.5Z")
+    has = {f"of {kind}": [*zip(since, values, strict=True)][not initial :] for kind, values in HISTORY.items()}
+    told = log([], [{"id": "b1", "type": "Bag", "has": has}], Bag={f"of {kind}": kind for kind in HISTORY})
+    store = loaded([write(told, tmp_path / "told.json")], tmp_path, steward="LAB")
+    again = loaded([exported(view(store), tmp_path, form)], tmp_path)
+    assert digest(again) == digest(store)
+    for each in (store, again):
+        [bag] = [item for item in document(view(each), tmp_path)["objects"] if item["type"] == "Bag"]
+        found = [(a["name"], a["time"], a["value"]) for a in bag["attributes"] if a["name"].startswith("of ")]
+        assert sorted(found, key=str) == sorted([(name, *pair) for name, pairs in has.items() for pair in pairs], key=str)
+
+
+def test_what_others_measured_of_an_object_changes_nothing_of_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "material.csv").write_text("id,quantity,steward\nM-1,70,LAB\n", encoding="utf-8")
+    observed = "id,about,code,value,observed_at,steward\nO-1,object/M-1,quantity,68,2024-05-01T10:00:00Z,LAB\n"
+    (tmp_path / "observation.csv").write_text(observed, encoding="utf-8")
+    store = loaded([tmp_path / "material.csv", tmp_path / "observation.csv"], tmp_path)
+    [bag] = [item for item in document(view(store), tmp_path)["objects"] if item["type"] == "Material"]
+    found = [(each["time"], each["value"]) for each in bag["attributes"] if each["name"] == "quantity"]
+    assert found == [(EPOCH, 70.0), ("2024-05-01T10:00:00Z", 68.0)]
+
+
 def test_a_log_says_what_its_viewer_sees_and_nothing_else(tmp_path: Path) -> None:
     generate(tmp_path / "csv", 4, 1)
     store = loaded([tmp_path / "csv"], tmp_path)
