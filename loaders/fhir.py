@@ -19,7 +19,7 @@ from graph.errors import InvalidIdentifier, TraceError, UnreadableSource
 from graph.identifiers import Identifier
 from loaders import fhir_events, fhir_findings, fhir_handoffs, fhir_materials, fhir_parties
 from loaders import fhir_resources as r
-from loaders.fhir_masking import Masking, numbers_of
+from loaders.fhir_masking import Masking, is_number
 from loaders.fhir_names import CLASS_OF, Entries, Names, Within, alone, id_of, names_itself, server_of
 from loaders.fhir_told import Told
 from loaders.fhir_types import Resource
@@ -220,14 +220,14 @@ class _Reader:
     # -- telling
 
     def _item(self, found: _Found) -> Item | Refused:
+        if self._is_number(found):
+            reason = "its id is one of the numbers that the person is known by (21 CFR 1271.290)"
+            repair = "set VEINTRACE_PSEUDONYM_KEY, so that such ids are kept as keyed hashes, or give it another id"
+            return self._refused(found, [Problem("id", "", "RECORD_NUMBER", reason, repair)])
         problems: list[Problem] = []
         told: list[Told] = []
         places: list[str] = []
         notes: set[str] = set()
-        if self._is_number(found):
-            reason = "its id is one of the numbers that the person is known by (21 CFR 1271.290)"
-            repair = "set VEINTRACE_PSEUDONYM_KEY, so that such ids are kept as keyed hashes, or give it another id"
-            problems.append(Problem("id", "", "RECORD_NUMBER", reason, repair))
         for raw, type_, keys, within, place in self._surrounded(found, problems):
             model, tell = READ[type_]
             try:
@@ -246,22 +246,25 @@ class _Reader:
             problems += [replace(problem, field="/".join(filter(None, (place, problem.field)))) for problem in each.problems]
             notes |= each.notes
         if problems:
-            server = server_of(found.full_url, found.type, found.raw.get("id"))
-            kept = self._masking.masked(found.raw, server, self._entries)
-            url = self._names.masked(found.full_url, None) if found.full_url else None
-            return Refused(found.at, tuple(dict.fromkeys(problems))[:_MOST_TOLD], FhirEntry(kept, url, self._line))
+            return self._refused(found, problems)
         if not claims:
             notes.add(f"{found.type} left out: it names nobody and nothing")
         return Item(found.at, claims, tuple(sorted(notes)))
 
+    def _refused(self, found: _Found, problems: list[Problem]) -> Refused:
+        hidden = found.full_url is None or (self._names.secret is None and is_number(found.raw))
+        url = None if hidden else self._names.masked(found.full_url or "", None)
+        server = server_of(found.full_url, found.type, found.raw.get("id"))
+        kept = self._masking.masked(found.raw, server, self._entries)
+        return Refused(found.at, tuple(dict.fromkeys(problems))[:_MOST_TOLD], FhirEntry(kept, url, self._line))
+
     def _is_number(self, found: _Found) -> bool:
         """Whether the id of a patient, or of one contained, is one of its numbers, and would be kept."""
-        inner = found.raw.get("contained")
-        if self._names.secret is not None or (found.type != "Patient" and not inner):
+        if self._names.secret is not None:
             return False
-        patients = [each for each in (found.raw, *(inner if isinstance(inner, list) else ()))
-                    if isinstance(each, dict) and each.get("resourceType") == "Patient"]  # fmt: skip
-        return any(_text(each.get("id")) in numbers_of(each) for each in patients)
+        inner = found.raw.get("contained")
+        resources = (found.raw, *(inner if isinstance(inner, list) else ()))
+        return any(is_number(each) for each in resources if isinstance(each, dict))
 
     def _surrounded(
         self, found: _Found, problems: list[Problem]
@@ -315,10 +318,6 @@ class _Reader:
             digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server, self._entries))).hexdigest()[:32]
             keys.append(Identifier("local", f"{found.type}/{_ROW}{digest}", self._names.steward))
         return keys
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _unread(at: str, reason: str) -> Refused:

@@ -5,13 +5,14 @@ says may hold anything: it is hidden.
 """
 
 import re
+from collections.abc import Iterator
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
 from graph.errors import InvalidIdentifier
-from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal
+from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal, is_written_as_number
 from loaders.fhir_told import NAME, SHORT, is_known, short
 from loaders.fhir_types import CODE, CODED, DATED, Coding, Concept, Ident, Part, Reference, Resource
 
@@ -22,6 +23,8 @@ _NUMBER_LIKE = re.compile(r"[-+]?\d{1,9}([.,]\d{1,9})?\Z", re.ASCII)
 _DATE_LIKE = re.compile(r"(\d{4}(-\d\d?){0,2}(?=[T ]|\Z)|(?=[T\d]\d:))[T ]?[\d:.+-]{0,30}Z?\Z", re.ASCII)
 """What was meant for a date or time, and is no telephone or social security number."""
 _DEEPEST = 30
+_TELLING = 6
+"""Letters and digits of a number that is no chance where an id holds it."""
 _WORDS = ("text", "display", "name", "value_string", "manufacturer", "unit", "code")
 """Members that may have several words; those of a narrative are not read."""
 _MOST = {"name": NAME}
@@ -63,8 +66,9 @@ class Masking:
         return {"resourceType": type_, **kept}
 
     def _id(self, type_: str, id_: str, resource: dict[str, Any]) -> str:
-        place = self._names.person(id_, self._server) if CLASS_OF.get(type_) == "person" else id_
-        return HIDDEN if place == id_ and id_ in numbers_of(resource) else place
+        if CLASS_OF.get(type_) != "person":
+            return id_
+        return HIDDEN if self._names.secret is None and is_number(resource) else self._names.person(id_, self._server)
 
     def _part(self, told: dict[str, Any], model: type[Part], person: bool, depth: int) -> dict[str, Any]:
         kept = {}
@@ -151,18 +155,30 @@ def _speaks(value: Any) -> bool:
     return isinstance(value, str) and len(value.split()) > 1
 
 
-def numbers_of(resource: dict[str, Any]) -> set[str]:
-    """The values of the identifiers of a resource that its person is known by."""
+def is_number(resource: dict[str, Any]) -> bool:
+    """Whether the id of a person's resource is, holds or is written as a number that the person is known by."""
+    type_, id_ = resource.get("resourceType"), resource.get("id")
+    if CLASS_OF.get(str(type_)) != "person" or not isinstance(id_, str):
+        return False
+    bare = _bare(id_)
+    numbers = _numbers_of(resource) if type_ == "Patient" else ()
+    return is_written_as_number(id_) or any(each == bare or (len(each) >= _TELLING and each in bare) for each in numbers)
+
+
+def _numbers_of(resource: dict[str, Any]) -> Iterator[str]:
+    """The values of the identifiers of a patient that it is known by, letters and digits alone."""
     told = resource.get("identifier")
-    found = set()
     for each in told if isinstance(told, list) else (told,):
         try:
             ident = Ident.model_validate(each)
         except ValidationError:
             continue
         if ident.value and is_personal(ident, "person"):
-            found.add(ident.value)
-    return found
+            yield _bare(ident.value)
+
+
+def _bare(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
 
 
 def _lists(annotation: Any) -> bool:

@@ -72,6 +72,8 @@ _PERSONAL_SYSTEMS = re.compile(
 )
 """Systems, and words for types of identifiers, of record numbers: the last those of social security and of driving licences."""
 _PERSONAL_VALUE = re.compile(r"(mrn|ssn):", re.IGNORECASE)
+_PERSONAL_ID = re.compile(r"\d{3}-\d{2}-\d{4}\Z|(mrn|ssn)[-.]?\d+\Z", re.IGNORECASE | re.ASCII)
+"""An id that is written as a social security or record number."""
 _DONATION = re.compile(r"=?(?=.{0,4}[A-Z])[A-NP-Z1-9][A-Z0-9]{4}\d{8}(\d{2})?[0-9A-Z*]?\Z", re.ASCII)
 """A donation number of ISBT 128 under whatever system: the products of one donation share it."""
 _GROUPS = frozenset(("ACSN", "FGN", "LACSN", "PGN"))
@@ -107,7 +109,7 @@ class Names:
     def place(self, type_: str, id_: str, server: str | None = None) -> Identifier:
         """The key that is a resource's place: its URL where its server is known, else a local number.
 
-        The id of a person is hashed where its numbers are. Raises `InvalidIdentifier` for a URL that is none."""
+        The id of a person is hashed where its numbers are. Raises `InvalidIdentifier` for a URL that is none, and as `person`."""
         server, cls = server or self.server, CLASS_OF.get(type_)
         if cls == "person":
             id_ = self.person(id_, server)
@@ -116,7 +118,11 @@ class Names:
         return Identifier("local", f"{type_}/{id_}", self.steward)
 
     def person(self, id_: str, server: str | None = None) -> str:
-        """The id of the resource of a person as it may be kept: hashed where numbers are."""
+        """The id of the resource of a person as it may be kept: hashed where numbers are.
+
+        Raises `InvalidIdentifier` for one that is written as the number of a person, where none is hashed."""
+        if self.secret is None and is_written_as_number(id_):
+            raise InvalidIdentifier("", "an id that is the number of a person may not be kept", "set VEINTRACE_PSEUDONYM_KEY")
         return self._hash(server or self.server or self.steward, id_) if self.secret else id_
 
     def url(self, url: str, cls: str) -> Identifier | None:
@@ -164,13 +170,16 @@ class Names:
         if match := _PLACE.match(text):
             return _named(cls, self.place(match["type"], match["id"], match["base"] or within.server))
         if match := _CONDITION.match(text):
-            key = self.identifier(Ident(system=unquote(match["system"] or ""), value=unquote(match["value"])), cls)
+            key = self._of_number(Ident(system=unquote(match["system"] or ""), value=unquote(match["value"])), cls)
         elif text.startswith(_ABSOLUTE):
             key = self.url(text, cls)
         else:
-            ident = told.identifier if told.identifier and not text else None
-            key = self.identifier(ident, cls) if ident and not (cls == "person" and is_shared(ident)) else None
+            key = self._of_number(told.identifier, cls) if told.identifier and not text else None
         return _named(cls, key) if key and key.is_key else None
+
+    def _of_number(self, ident: Ident, cls: str) -> Identifier | None:
+        """The key that an identifier in place of a reference is. One without a system is anybody's, and may be of a person."""
+        return self.identifier(ident, cls) if ident.system and not (cls == "person" and is_shared(ident)) else None
 
     def inner(self, id_: str, cls: str | None, within: "Within") -> str:
         """The number of a contained resource, or of the one that contains (no id)."""
@@ -191,8 +200,10 @@ class Names:
         match = _PLACE.match(reference)
         if match is None:
             return reference if self._is_harmless(reference) else None
-        if self.secret is None or CLASS_OF.get(match["type"]) != "person":
+        if CLASS_OF.get(match["type"]) != "person":
             return reference
+        if self.secret is None:
+            return None if is_written_as_number(match["id"]) else reference
         return f"{match['base'] or ''}{match['type']}/{self.person(match['id'], match['base'] or server)}"
 
     def _is_harmless(self, reference: str) -> bool:
@@ -326,6 +337,11 @@ def is_personal(found: Ident, cls: str, *, pseudonym: bool = False) -> bool:
     if _PERSONAL_VALUE.match(found.value or ""):
         return True
     return cls == "person" and not pseudonym and _PSEUDONYM not in codes
+
+
+def is_written_as_number(id_: str) -> bool:
+    """Whether the id of a person is written as a number that persons are known by."""
+    return _PERSONAL_ID.match(id_) is not None
 
 
 def is_despatch_advice(ident: Ident) -> bool:

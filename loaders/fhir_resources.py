@@ -273,10 +273,10 @@ class Procedure(Occurring):
     used: list[ConceptOrReference] = Field(default_factory=list)
 
 
-class Piece(Valued):
+class Piece(Part):
     """What goes into a task or comes out of it."""
 
-    type: Concept | None = None
+    value_reference: Reference | None = None
 
 
 class Restriction(Part):

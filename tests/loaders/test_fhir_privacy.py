@@ -186,6 +186,51 @@ def test_a_patient_whose_id_is_its_record_number_is_refused_unless_ids_are_hashe
     assert any(path.split()[-1] in ids for path in observation.claims[0].fields if path.startswith("ABOUT"))
 
 
+@pytest.mark.parametrize(
+    ("id_", "value"),
+    [("MRN-778899", "unused"), ("999-88-7777", "unused"), ("999887777", "999-88-7777"), ("patient-4455661", "4455661")],
+)
+def test_an_id_that_holds_a_record_number_or_is_written_as_one_is_kept_nowhere(tmp_path: Path, id_: str, value: str) -> None:
+    numbers = [{"system": "http://h.example/numbers", "value": value}]
+    patient = {"resourceType": "Patient", "id": id_, "identifier": numbers}
+    path = tmp_path / "p.json"
+    path.write_text(
+        json.dumps({"resourceType": "Bundle", "entry": [{"fullUrl": f"http://h.example/Patient/{id_}", "resource": patient}]})
+    )
+    [refused] = read_one(Source(path, "fhir"), Context("H"))
+    assert isinstance(refused, Refused)
+    assert (refused.problems[0].code, id_ in repr(refused), value in repr(refused)) == ("RECORD_NUMBER", False, False)
+    [hashed] = read_one(Source(path, "fhir"), Context("H", secret=KEY.encode()))
+    assert (isinstance(hashed, Refused), id_ in repr(hashed)) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "reference", ["Patient/999-88-7777", "http://h.example/Patient/MRN-778899", "Patient/ssn999887777/_history/2"]
+)
+def test_a_reference_to_an_id_that_is_written_as_a_record_number_names_nobody(tmp_path: Path, reference: str) -> None:
+    path = tmp_path / "o.json"
+    for members in ({}, {"valueInteger": "x"}):
+        path.write_text(json.dumps({"resourceType": "Observation", "id": "o", "subject": {"reference": reference}, **members}))
+        [item] = read_one(Source(path, "fhir"), Context("H"))
+        assert reference.removesuffix("/_history/2") not in repr(item)
+
+
+@pytest.mark.parametrize("type_", sorted(READ))
+def test_a_number_without_a_system_in_place_of_a_reference_names_nobody(tmp_path: Path, type_: str) -> None:
+    number = {"identifier": {"value": SECRETS[6]}}
+    members = dict.fromkeys(
+        ("subject", "patient", "owner", "supplier", "managingOrganization", "location", "for", "destination"), number
+    )
+    for told in (
+        members,
+        {**members, "subject": {"reference": f"Patient?identifier={SECRETS[6]}"}, "meta": {"lastUpdated": "soon"}},
+    ):
+        path = tmp_path / "one.json"
+        path.write_text(json.dumps({"resourceType": type_, "id": "1", **told}))
+        [item] = read_one(Source(path, "fhir"), Context("H"))
+        assert secrets_in(repr(item).encode()) == []
+
+
 @pytest.mark.parametrize("secret", [None, KEY.encode()])
 @pytest.mark.parametrize(
     "reference",
@@ -266,6 +311,15 @@ def test_a_narrative_in_place_of_a_value_or_a_code_is_not_kept_in_the_quarantine
         [item] = read_one(Source(path, "fhir"), Context("H"))
         assert isinstance(item, Refused)
         assert secrets_in(repr(item).encode()) == []
+
+
+def test_a_text_that_goes_into_a_task_is_not_kept_in_the_quarantine(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    told = {"input": [{"valueString": SECRETS[0]}], "output": [{"valueString": SECRETS[0]}]}
+    path.write_text(json.dumps({"resourceType": "Task", "id": "1", "authoredOn": "soon", **told}))
+    [item] = read_one(Source(path, "fhir"), Context("H"))
+    assert isinstance(item, Refused)
+    assert secrets_in(repr(item).encode()) == []
 
 
 def test_what_is_mended_in_the_quarantine_is_the_same_person(
