@@ -249,7 +249,7 @@ class _Reader:
             return self._refused(found, problems)
         if not claims:
             notes.add(f"{found.type} left out: it names nobody and nothing")
-        return Item(found.at, claims, tuple(sorted(notes)))
+        return Item(found.at, claims, (*sorted(notes), *_unread_inner(found.raw)))
 
     def _refused(self, found: _Found, problems: list[Problem]) -> Refused:
         hidden = found.full_url is None or (self._names.secret is None and is_number(found.raw))
@@ -318,6 +318,15 @@ class _Reader:
             digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server, self._entries))).hexdigest()[:32]
             keys.append(Identifier("local", f"{found.type}/{_ROW}{digest}", self._names.steward))
         return keys
+
+
+def _unread_inner(raw: dict[str, Any]) -> Iterator[str]:
+    """A note for each contained resource of a type that is not read."""
+    inner = raw.get("contained")
+    for each in inner if isinstance(inner, list) else ():
+        type_ = each.get("resourceType") if isinstance(each, dict) else None
+        if isinstance(type_, str) and _TYPE.match(type_) and type_ not in READ:
+            yield f"contained {type_} left out"
 
 
 def _unread(at: str, reason: str) -> Refused:

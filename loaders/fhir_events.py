@@ -5,13 +5,15 @@ Transports, deliveries and dispenses are in `fhir_handoffs`."""
 from loaders import fhir_resources as r
 from loaders.fhir_materials import performed
 from loaders.fhir_names import Named
-from loaders.fhir_told import Told, plain, reference_of, said, unit_of, words_of
+from loaders.fhir_told import Told, code_of, plain, reference_of, said, unit_of, words_of
 from loaders.fhir_types import Concept, ConceptOrReference, Reference
 from loaders.fhir_words import STATUS, TAKING, kind_of
 from loaders.items import Draft
 
 _TIMES = ("started_at", "ended_at")
 _NOT_DONE = "not-done"
+_HANDLED = ("explanted", "manipulated")
+"""What is done with a device that does not stay in the patient for it (value set device-action)."""
 _CALLED_OFF = ("rejected", "cancelled")
 
 
@@ -46,8 +48,8 @@ def procedure(told: Told, it: r.Procedure) -> None:
     _status(draft, it.status, it.status_reason)
     told.during(draft, _TIMES, "performed", it.performed_date_time, it.performed_period)
     told.during(draft, _TIMES, "occurrence", it.occurrence_date_time, it.occurrence_period, it.occurrence_timing)
-    taking, void = type_ in TAKING, it.status == _NOT_DONE
-    told.link(draft, "INPUT_TO" if taking else "OUTPUT", it.subject, "person", "subject", incoming=taking, retracted=void)
+    void = it.status == _NOT_DONE
+    _target(told, draft, it, taking=type_ in TAKING, void=void)
     told.ordered(draft, it.based_on, "basedOn")
     _performers(told, draft, it.performer)
     told.link(draft, "AT", it.location, "organization", "location")
@@ -55,7 +57,25 @@ def procedure(told: Told, it: r.Procedure) -> None:
             *((f"used/{at}", each.reference) for at, each in enumerate(it.used))]  # fmt: skip
     for field, reference in used:
         told.link(draft, "INPUT_TO", reference, "object", field, incoming=True, retracted=void)
+    for at, device in enumerate(it.focal_device):
+        relation = "SUBJECT_OF" if code_of(device.action) in _HANDLED else "INPUT_TO"
+        told.link(draft, relation, device.manipulated, "object", f"focalDevice/{at}/manipulated", incoming=True, retracted=void)
     _part_of(told, draft, it.part_of)
+
+
+def _target(told: Told, draft: Draft, it: r.Procedure, *, taking: bool, void: bool) -> None:
+    """Whom a procedure took from or treated: its subject, or who or what else in the subject's record is its focus (R5)."""
+    relation = "INPUT_TO" if taking else "OUTPUT"
+    if it.focus is None:
+        told.link(draft, relation, it.subject, "person", "subject", incoming=taking, retracted=void)
+        return
+    if whose := told.named(it.subject, "person", "subject"):
+        draft.value("x:subject", whose.text)
+    focus = told.named(it.focus, "", "focus", ("person", "object"))
+    if focus and focus.cls == "person":
+        draft.relate(relation, focus.record, focus.text, incoming=taking, retracted=void)
+    elif focus:
+        draft.relate("SUBJECT_OF", focus.record, focus.text, incoming=True, retracted=void)
 
 
 def _part_of(told: Told, draft: Draft, wholes: list[Reference]) -> None:

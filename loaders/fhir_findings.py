@@ -1,11 +1,12 @@
 """Findings of FHIR as records: observations, conditions and nutrition as Observations, adverse events as Outcomes."""
 
 from loaders import fhir_resources as r
-from loaders.fhir_told import Told, code_of, listed, plain, quantity_fields, reference_of, said, value_fields
+from loaders.fhir_told import Told, bounds, code_of, listed, plain, quantity_fields, reference_of, said
 from loaders.fhir_types import Concept, Reference, Valued
 from loaders.items import Draft
 
 _ABOUT = ("person", "object", "event", "organization", "observation", "episode")
+_PEOPLE = ("Patient", "RelatedPerson")
 _TIMES = ("observed_at", "ended_at")
 _FATAL = ("fatal", "death", "399166001")
 
@@ -33,14 +34,19 @@ def observation(told: Told, it: r.Observation) -> None:
 
 
 def _observed(told: Told, draft: Draft, it: r.Observation) -> None:
-    """About whom or what, when, and how."""
-    subjects: list[tuple[Reference | None, str, str]] = [(it.subject, "person", "subject"), (it.specimen, "object", "specimen")]
-    subjects += [(focus, "person", f"focus/{at}") for at, focus in enumerate(it.focus)]
+    """About whom or what, when, and how. In a record of one person it may be of another, such as the donor (R5, Observation.focus):
+    then it is about that one alone."""
+    subjects: list[tuple[Reference | None, str, str]] = [(it.specimen, "object", "specimen")]
+    subjects += [(focus, "", f"focus/{at}") for at, focus in enumerate(it.focus)]
+    if any(told.kind(focus) in _PEOPLE for focus in it.focus):
+        if whose := told.named(it.subject, "person", "subject", _ABOUT):
+            draft.value("x:subject", whose.text)
+    else:
+        subjects.append((it.subject, "person", "subject"))
     for reference, default, field in subjects:
         told.link(draft, "ABOUT", reference, default, field, classes=_ABOUT)
-    if it.effective_period:
-        told.at(draft, "started_at", it.effective_period.start, "effectivePeriod/start")
-        told.at(draft, "ended_at", it.effective_period.end, "effectivePeriod/end")
+    if it.effective_period or bounds(it.effective_timing):
+        told.during(draft, ("started_at", "ended_at"), "effective", None, it.effective_period, it.effective_timing)
     else:
         told.during(draft, _TIMES, "effective", it.effective_date_time, None, it.effective_timing)
         told.at(draft, "observed_at", it.effective_instant, "effectiveInstant")
@@ -50,7 +56,7 @@ def _observed(told: Told, draft: Draft, it: r.Observation) -> None:
 
 
 def _valued(told: Told, draft: Draft, value: Valued, absent: Concept | None, interpretation: list[Concept]) -> None:
-    draft.values(value_fields(value))
+    told.valued(draft, value)
     draft.value("x:data_absent_reason", code_of(absent))
     told.coded_all(draft, "interpretation", interpretation)
 

@@ -2,7 +2,7 @@
 
 from loaders import fhir_resources as r
 from loaders.fhir_events import focused
-from loaders.fhir_told import Told, listed, said, unit_of
+from loaders.fhir_told import Told, bounds, listed, said, unit_of
 from loaders.fhir_types import Reference
 from loaders.fhir_words import PRIORITY
 from loaders.items import Draft
@@ -58,7 +58,7 @@ def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
     draft.value("x:status", it.status)
     moment = "delivered_at" if it.status in (None, "completed") else "agreed_delivery_at"
     told.at(draft, moment, it.occurrence_date_time, "occurrenceDateTime")
-    told.during(draft, ("released_at", moment), "occurrence", None, it.occurrence_period)
+    told.during(draft, ("released_at", moment), "occurrence", None, it.occurrence_period or bounds(it.occurrence_timing))
     if it.occurrence_timing:
         told.at(draft, moment, next(filter(None, it.occurrence_timing.event), None), "occurrenceTiming/event")
     if it.receiver and it.status == "completed":

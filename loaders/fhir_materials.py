@@ -19,7 +19,6 @@ from loaders.fhir_told import (
     said,
     short,
     unit_of,
-    value_fields,
     words_of,
 )
 from loaders.fhir_types import Concept, Ident, Period, Quantity, Reference
@@ -95,7 +94,7 @@ def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -
         part.relate("ABOUT", draft.record, draft.names[draft.record])
         told.coded(part, "code", known.type)
         part.value("panel", "property")
-        part.values(value_fields(known))
+        told.valued(part, known)
 
 
 def device(told: Told, it: r.Device) -> None:

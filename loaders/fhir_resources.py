@@ -256,6 +256,13 @@ class Performer(Part):
     on_behalf_of: Reference | None = None
 
 
+class FocalDevice(Part):
+    """A device that was implanted, removed or handled."""
+
+    action: Concept | None = None
+    manipulated: Reference | None = None
+
+
 class Procedure(Occurring):
     """What was done to a person: `performed[x]` in R4, `occurrence[x]` in R5."""
 
@@ -265,12 +272,14 @@ class Procedure(Occurring):
     code: Concept | None = None
     category: list[Concept] | Concept | None = None
     subject: Reference | None = None
+    focus: Reference | None = None
     performed_date_time: When | None = None
     performed_period: Period | None = None
     performer: list[Performer] = Field(default_factory=list)
     location: Reference | None = None
     used_reference: list[Reference] = Field(default_factory=list)
     used: list[ConceptOrReference] = Field(default_factory=list)
+    focal_device: list[FocalDevice] = Field(default_factory=list)
 
 
 class Piece(Part):

@@ -215,13 +215,22 @@ class Told:
     ) -> None:
         """State when something happened, as `field[x]` tells it: from and to, or the one moment as the first of `names`."""
         self.at(draft, names[0], moment, f"{field}DateTime")
-        if period:
-            self.at(draft, names[0], period.start, f"{field}Period/start")
-            self.at(draft, names[1], period.end, f"{field}Period/end")
+        within, where = (period, "Period") if period else (bounds(timing), "Timing/repeat/boundsPeriod")
+        if within:
+            self.at(draft, names[0], within.start, f"{field}{where}/start")
+            self.at(draft, names[1], within.end, f"{field}{where}/end")
         if timing and (events := [event for event in timing.event if event]):
             self.at(draft, names[0], events[0], f"{field}Timing/event")
             if len(events) > 1:
                 self.at(draft, names[1], events[-1], f"{field}Timing/event")
+
+    def valued(self, draft: Draft, value: Valued) -> None:
+        """State `value[x]`; what cannot be kept of it is noted."""
+        draft.values(value_fields(value))
+        if value.value_sampled_data or value.value_attachment or value.value_reference:
+            self.notes.add(f"values of {self.type} left out: series of samples, attachments and references are not kept")
+        elif value.value_string and not short(value.value_string):
+            self.notes.add(f"values of {self.type} left out: a text of more than {SHORT} characters is not kept")
 
     def coded(self, draft: Draft, name: str, concept: Concept | ConceptOrReference | None, *, spoken: bool = False) -> None:
         """State a code (`spoken`: in the words of its system), and all its codings beside."""
@@ -242,6 +251,11 @@ class Told:
 def listed(value: Any) -> list[Any]:
     """What R4 and R5 give as one or as several, as several."""
     return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def bounds(timing: Timing | None) -> Period | None:
+    """From when to when something was repeated, where no moments of it are told."""
+    return timing.repeat.bounds_period if timing and timing.repeat and not any(timing.event) else None
 
 
 def plain(concept: Concept | ConceptOrReference | None) -> Concept | None:

@@ -109,11 +109,22 @@ class Ratio(Part):
     denominator: Quantity | None = None
 
 
+class Repeat(Part):
+    """How something was repeated: from when to when."""
+
+    bounds_period: Period | None = None
+
+
 class Timing(Part):
-    """Moments at which something happened."""
+    """Moments at which something happened, or how it was repeated."""
 
     event: list[When | None] = Field(default_factory=list)
     """None where only an extension says something (R5, 2.1.8.3.2)."""
+    repeat: Repeat | None = None
+
+
+class Unkept(Part):
+    """A value of which nothing is kept: a series of samples, a document, a sequence."""
 
 
 class Valued(Part):
@@ -129,7 +140,9 @@ class Valued(Part):
     value_time: When | None = None
     value_date_time: When | None = None
     value_period: Period | None = None
-    value_reference: Reference | None = None
+    value_sampled_data: Unkept | None = None
+    value_attachment: Unkept | None = None
+    value_reference: Unkept | None = None
 
 
 class Meta(Part):

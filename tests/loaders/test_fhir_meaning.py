@@ -283,3 +283,81 @@ def test_what_is_in_error_is_so_however_it_is_spelled(told: Told) -> None:
 def test_a_product_that_is_studied_is_no_person(told: Told) -> None:
     number = {"system": "http://study.example/subjects", "value": "S-001"}
     assert claims_of(told(resource("ResearchSubject", identifier=[number], subject={"reference": "Device/1"}))) == []
+
+
+RECIPIENT = {"reference": "Patient/p1"}
+
+
+def test_what_is_seen_of_the_donor_in_the_record_of_a_patient_is_about_the_donor_alone(told: Told) -> None:
+    """R4 and R5, Observation.focus: what an observation is about, where that is not the patient of the record."""
+    for focus, about in ((DONOR, ["local:Patient/d1@H"]), ({"reference": "RelatedPerson/r"}, [])):
+        members = {"subject": RECIPIENT, "focus": [focus], "component": [{"code": {"text": "c"}, "valueInteger": 1}]}
+        for claim in claims_of(told(resource("Observation", **members))):
+            assert (named(claim, "ABOUT"), claim.fields[".x:subject"]) == (about, "local:Patient/p1@H")
+    [both] = claims_of(told(resource("Observation", subject=RECIPIENT, focus=[DONOR, RECIPIENT])))
+    assert named(both, "ABOUT") == ["local:Patient/d1@H", "local:Patient/p1@H"]
+    [implant] = claims_of(told(resource("Observation", subject=RECIPIENT, focus=[{"reference": "Device/v"}])))
+    assert named(implant, "ABOUT") == ["local:Device/v@H", "local:Patient/p1@H"]
+
+
+def test_a_collection_in_the_record_of_a_patient_takes_from_the_donor_who_is_its_focus(told: Told) -> None:
+    """R5, Procedure.focus: where it is told the procedure was targeted at it alone."""
+    apheresis = {"text": "leukapheresis"}
+    [taken] = claims_of(told(resource("Procedure", code=apheresis, subject=RECIPIENT, focus=DONOR)))
+    assert (named(taken, "INPUT_TO"), taken.fields[".x:subject"]) == (["local:Patient/d1@H"], "local:Patient/p1@H")
+    [tested] = claims_of(told(resource("Procedure", subject=RECIPIENT, focus=SAMPLE)))
+    assert (named(tested, "SUBJECT_OF"), named(tested, "OUTPUT")) == (["local:Specimen/a@H"], [])
+    [taught] = claims_of(told(resource("Procedure", subject=RECIPIENT, focus={"reference": "RelatedPerson/r"})))
+    assert (named(taught, "OUTPUT"), named(taught, "INPUT_TO")) == ([], [])
+
+
+@pytest.mark.parametrize(("action", "relation"), [("implanted", "INPUT_TO"), (None, "INPUT_TO"), ("explanted", "SUBJECT_OF")])
+def test_an_implanted_device_went_into_the_procedure(told: Told, action: str | None, relation: str) -> None:
+    coded = {"action": {"coding": [{"system": "http://hl7.org/fhir/device-action", "code": action}]}} if action else {}
+    [claim] = claims_of(
+        told(resource("Procedure", subject=DONOR, focalDevice=[{"manipulated": {"reference": "Device/v"}, **coded}]))
+    )
+    assert named(claim, relation) == ["local:Device/v@H"]
+
+
+def test_what_was_repeated_lasted_from_its_first_to_its_last_day(told: Told) -> None:
+    timing = {"repeat": {"boundsPeriod": {"start": "2024-05", "end": "2024-06-30"}, "frequency": 1, "period": 1, "periodUnit": "d"}}
+    given, done, seen, brought = claims_of(
+        told(
+            [
+                resource("MedicationAdministration", occurenceTiming=timing),
+                resource("Procedure", occurrenceTiming=timing),
+                resource("Observation", effectiveTiming=timing),
+                resource("SupplyDelivery", status="completed", occurrenceTiming=timing),
+            ]
+        )
+    )
+    for claim in (given, done, seen):
+        assert (claim.fields[".started_at"], claim.fields[".ended_at"]) == ("2024-05", "2024-06-30")
+    assert ".observed_at" not in seen.fields
+    assert (brought.fields[".released_at"], brought.fields[".delivered_at"]) == ("2024-05", "2024-06-30")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"valueSampledData": {"origin": {"value": 0}, "dimensions": 1, "data": "1 2 3"}}, "series of samples"),
+        ({"valueAttachment": {"data": "UEhPVE8="}}, "attachments"),
+        ({"valueReference": {"reference": "MolecularSequence/1"}}, "references"),
+        ({"valueString": "x" * 101}, "100 characters"),
+    ],
+)
+def test_a_value_that_is_not_kept_is_told_of(told: Told, value: dict[str, Any], why: str) -> None:
+    for members in (value, {"component": [{"code": {"text": "c"}, **value}]}):
+        [item] = told(resource("Observation", subject=DONOR, **members))
+        assert isinstance(item, Item)
+        [note] = item.notes
+        assert note.startswith("values of Observation left out")
+        assert why in note
+
+
+def test_contained_resources_of_other_types_are_counted(told: Told) -> None:
+    inner = [resource("Practitioner", "a"), resource("Practitioner", "b"), resource("Specimen", "s")]
+    [item] = told(resource("Observation", contained=inner))
+    assert isinstance(item, Item)
+    assert item.notes == ("contained Practitioner left out",) * 2

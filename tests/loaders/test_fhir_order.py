@@ -44,7 +44,7 @@ _MEMBERS = st.fixed_dictionaries(
         ),
     },
 )
-_ONE_FOCUS = ("Task", "Transport")
+_ONE_FOCUS = ("Procedure", "Task", "Transport")
 
 
 @st.composite
