@@ -50,6 +50,7 @@ READ: dict[str, tuple[type[Resource], _Tell]] = {
     "DiagnosticReport": (r.DiagnosticReport, fhir_events.diagnostic_report),
     "Group": (r.Group, fhir_parties.group),
     "Location": (r.Location, fhir_parties.location),
+    "Medication": (r.Medication, fhir_materials.medication),
     "MedicationAdministration": (r.MedicationAdministration, fhir_events.medication_administration),
     "NutritionIntake": (r.NutritionIntake, fhir_findings.nutrition_intake),
     "Observation": (r.Observation, fhir_findings.observation),

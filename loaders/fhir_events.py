@@ -14,6 +14,7 @@ _TIMES = ("started_at", "ended_at")
 _NOT_DONE = "not-done"
 _HANDLED = ("explanted", "manipulated")
 """What is done with a device that does not stay in the patient for it (value set device-action)."""
+_INFUSED = "infusion"
 _CALLED_OFF = ("rejected", "cancelled")
 
 
@@ -125,18 +126,17 @@ def focused(told: Told, draft: Draft, orders: list[Reference], focus: Reference 
 
 
 def medication_administration(told: Told, it: r.MedicationAdministration) -> None:
-    """What was given to a patient: of a product of the graph an infusion of it."""
+    """What was given to a patient: of a product of human origin an infusion of it, of a medication one where its route tells."""
     draft = told.record("Step")
     told_of = it.medication_reference or (it.medication.reference if it.medication else None)
     dose = it.dosage.dose if it.dosage else None
     amount, unit = (dose.value, unit_of(dose)) if dose else (None, None)
     void = it.status == _NOT_DONE
-    default = "" if told_of and told_of.reference else "object"
-    given = told.named(told_of, default, "medication", ("object",))
+    given = told.named(told_of, "object", "medication")
     if given:
         told_as = {"quantity": amount, "unit": unit, "retracted": void}
         draft.relate("INPUT_TO", given.record, given.text, incoming=True, **told_as)
-    draft.value("type", "infusion" if given else "medication administration")
+    draft.value("type", _giving(told, told_of, it.dosage) if given and told_of else "medication administration")
     told.codes(draft, "medication", it.medication_codeable_concept or it.medication)
     _status(draft, it.status, next(iter(it.status_reason), None))
     told.during(draft, _TIMES, "effective", it.effective_date_time, it.effective_period)
@@ -144,6 +144,13 @@ def medication_administration(told: Told, it: r.MedicationAdministration) -> Non
     told.link(draft, "OUTPUT", it.subject, "person", "subject", retracted=void)
     _performers(told, draft, it.performer)
     _part_of(told, draft, it.part_of)
+
+
+def _giving(told: Told, what: Reference, dosage: r.Dosage | None) -> str:
+    """How a thing was given, as a type of step."""
+    if told.kind(what) != "Medication" or (dosage and _INFUSED in f"{words_of(dosage.method)} {words_of(dosage.route)}"):
+        return "infusion"
+    return "administration"
 
 
 def diagnostic_report(told: Told, it: r.DiagnosticReport) -> None:

@@ -5,10 +5,11 @@ collection from the donor, its making from others, what else was done with it, a
 """
 
 import re
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from loaders import fhir_resources as r
-from loaders.fhir_names import is_donation, is_personal
+from loaders.fhir_names import Named, is_donation, is_gtin, is_personal
 from loaders.fhir_told import (
     Told,
     code_of,
@@ -16,6 +17,7 @@ from loaders.fhir_told import (
     listed,
     quantity_fields,
     range_text,
+    reference_of,
     said,
     short,
     unit_of,
@@ -34,6 +36,7 @@ _SCALES = {"celsius": _CELSIUS, "farenheit": _FAHRENHEIT, "fahrenheit": _FAHRENH
 """Scales of R4, one of them spelled as there, in UCUM."""
 _ISBT_PRODUCT = re.compile(r"[A-Z][A-Z0-9]{4}[A-Za-z0-9][A-Z0-9][A-Za-z0-9]\Z")
 _GS1 = re.compile(r"\d{14}\Z")
+_URI = "urn:ietf:rfc:3986"
 
 
 def specimen(told: Told, it: r.Specimen) -> None:
@@ -117,7 +120,38 @@ def _udi(it: r.Device) -> list[Ident]:
     qualifier = f"21/{serial}" if serial else f"10/{lot}" if lot else None
     if number is None or qualifier is None:
         return []
-    return [Ident(system="urn:ietf:rfc:3986", value=f"https://id.gs1.org/01/{number}/{qualifier}")]
+    return [Ident(system=_URI, value=f"https://id.gs1.org/01/{number}/{qualifier}")]
+
+
+def medication(told: Told, it: r.Medication) -> None:
+    """A medicine that patients are given: with a batch a lot of a product, else what serves many at once."""
+    maker = it.manufacturer or it.marketing_authorization_holder
+    made_by = told.named(maker, "organization", "manufacturer")
+    contained = maker is not None and (maker.reference or "").startswith("#")
+    draft = told.record("Material", *_lots(it, None if contained else made_by))
+    draft.value("type", "drug_product" if it.batch else "consumable")
+    draft.value("name", said(it.code))
+    draft.value("product_code", code_of(it.code))
+    draft.value("x:product_code", codings(it.code))
+    draft.value("x:manufacturer", made_by.text if made_by else None)
+    draft.value("x:status", it.status)
+    if it.batch:
+        draft.value("x:lot", it.batch.lot_number)
+        told.at(draft, "expires_at", it.batch.expiration_date, "batch/expirationDate")
+    ingredients = [each.item_reference or reference_of(each.item) for each in it.ingredient]
+    _parents(told, draft, [each for each in ingredients if each], "ingredient")
+
+
+def _lots(it: r.Medication, maker: Named | None) -> Iterator[Ident]:
+    """The lot of a medication: within its GTIN where that is its code, and within its maker."""
+    lot = it.batch.lot_number if it.batch else None
+    if not lot:
+        return
+    for coding in it.code.coding if it.code else ():
+        if is_gtin(coding):
+            yield Ident(system=_URI, value=f"https://id.gs1.org/01/{(coding.code or '').zfill(14)}/10/{quote(lot, safe='')}")
+    if maker:
+        yield Ident(system=_URI, value=f"lot:{lot}@{maker.text.removeprefix('org:').replace('@', '%40')}")
 
 
 # -- identifiers
@@ -135,7 +169,7 @@ def _isbt(it: r.BiologicallyDerivedProduct, donation: Ident | None) -> Ident | N
     full = code if _ISBT_PRODUCT.match(code) else f"{code}{it.division or ''}"
     if donation is None or not donation.value or not _ISBT_PRODUCT.match(full):
         return None
-    return Ident(system="urn:ietf:rfc:3986", value=f"isbt128:{donation.value}-{full}")
+    return Ident(system=_URI, value=f"isbt128:{donation.value}-{full}")
 
 
 # -- steps
@@ -162,8 +196,8 @@ def _made(told: Told, draft: Draft, parents: list[Reference], processing: list[r
     return making is not None
 
 
-def _parents(told: Told, draft: Draft, parents: list[Reference]) -> Draft | None:
-    named = [found for at, each in enumerate(parents) if (found := told.named(each, "object", f"parent/{at}"))]
+def _parents(told: Told, draft: Draft, parents: list[Reference], field: str = "parent") -> Draft | None:
+    named = [found for at, each in enumerate(parents) if (found := told.named(each, "object", f"{field}/{at}"))]
     if not named:
         return None
     step = told.part("Step", "derivation")

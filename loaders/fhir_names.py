@@ -19,7 +19,7 @@ from graph import identifiers
 from graph.errors import InvalidIdentifier
 from graph.identifiers import Identifier
 from loaders.epcis_words import local_word
-from loaders.fhir_types import Concept, Ident, Reference
+from loaders.fhir_types import Coding, Concept, Ident, Reference
 
 CLASS_OF = {
     "Organization": "organization",
@@ -30,6 +30,7 @@ CLASS_OF = {
     "Specimen": "object",
     "BiologicallyDerivedProduct": "object",
     "Device": "object",
+    "Medication": "object",
     "Procedure": "event",
     "Task": "event",
     "Transport": "event",
@@ -82,6 +83,8 @@ _FAMILIES = frozenset(("AN", "ANC", "AND", "ANT", "GI", "GN", "MB", "SN", "VN"))
 """Types of identifiers of accounts, guarantors, insurances and visits, which several persons share (HL7 table 0203)."""
 _NO_NUMBER = ("", "na", "nil", "none", "null", "unk", "unknown")
 _NAMED_BY_NUMBERS = ("organization", "person", "episode", "object")
+_OF_A_KIND = ("Device", "Medication")
+"""Types whose numbers may be of a kind of thing, unless a standard of single things or lots gives them out."""
 _URI = "urn:ietf:rfc:3986"
 _ISBT = "isbt128.org/uri/"
 _GS1 = {"gtin", "gln", "sscc", "gsrn", "giai", "grai", "sgln", "pgln"}
@@ -307,7 +310,7 @@ def names_one(ident: Ident, cls: str, type_: str) -> bool:
         return is_despatch_advice(ident)
     if cls == "person" and is_shared(ident):
         return False
-    if type_ == "Device":
+    if type_ in _OF_A_KIND:
         return ident.system == _URI or "gs1.org/" in ident.system or is_donation(ident)
     return cls in _NAMED_BY_NUMBERS and (cls == "person" or not is_personal(ident, cls))
 
@@ -348,6 +351,12 @@ def is_despatch_advice(ident: Ident) -> bool:
     """Whether an identifier is a despatch advice as EPCIS names it: a URI, whose type is the CBV's `desadv`."""
     codings = ident.type.coding if ident.type else []
     return ident.system == _URI and any(local_word(f"{each.system or ''}{each.code or ''}") == "desadv" for each in codings)
+
+
+def is_gtin(coding: Coding) -> bool:
+    """Whether a code is a GTIN of GS1, by its URL or the OID of GS1 (1.3.160)."""
+    url = re.match(r"https?://(www\.)?gs1\.org/(.*/)?gtin\Z", coding.system or "", re.IGNORECASE)
+    return bool(url or coding.system == "urn:oid:1.3.160") and (coding.code or "").isdecimal()
 
 
 def is_donation(ident: Ident) -> bool:

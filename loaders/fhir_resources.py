@@ -245,6 +245,30 @@ class Device(Resource):
     type: list[Concept] | Concept | None = None
 
 
+class Batch(Part):
+    """The lot of a medication."""
+
+    lot_number: Text | None = None
+    expiration_date: When | None = None
+
+
+class Ingredient(Part):
+    """What is in a medication: `item[x]` in R4, `item` in R5."""
+
+    item_reference: Reference | None = None
+    item: ConceptOrReference | None = None
+
+
+class Medication(Resource):
+    """A medication: of a `manufacturer` in R4, of the holder of its authorization in R5."""
+
+    code: Concept | None = None
+    manufacturer: Reference | None = None
+    marketing_authorization_holder: Reference | None = None
+    ingredient: list[Ingredient] = Field(default_factory=list)
+    batch: Batch | None = None
+
+
 # -- events
 
 
@@ -363,9 +387,11 @@ class BiologicallyDerivedProductDispense(Resource):
 
 
 class Dosage(Part):
-    """How much was given."""
+    """How much was given, and how."""
 
     dose: Quantity | None = None
+    route: Concept | None = None
+    method: Concept | None = None
 
 
 class MedicationAdministration(Resource):

@@ -22,6 +22,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "DiagnosticReport": ("basedOn", "specimen", "performer"),
     "Group": ("member.entity",),
     "Location": ("partOf", "managingOrganization"),
+    "Medication": ("ingredient.itemReference", "ingredient.item.reference"),
     "MedicationAdministration": ("medicationReference", "medication.reference", "subject", "performer.actor"),
     "NutritionIntake": ("subject",),
     "Observation": ("subject", "focus", "specimen", "hasMember", "derivedFrom", "partOf"),

@@ -109,6 +109,12 @@ _MEMBERS: dict[str, dict[str, Any]] = {
         "consumedItem": [{"nutritionProduct": {"concept": _CODE}, "amount": _QUANTITY}],
         "occurrenceDateTime": "2024",
     },
+    "Medication": {
+        "code": _CODE,
+        "manufacturer": {"reference": "Organization/o"},
+        "batch": {"lotNumber": "L1", "expirationDate": "2026-05"},
+        "ingredient": [{"itemReference": {"reference": "Medication/m2"}}],
+    },
     "MedicationAdministration": {
         "medication": {"reference": _PRODUCT},
         "subject": _SUBJECT,

@@ -12,7 +12,7 @@ from loaders.items import Context
 from loaders.reading import read_one
 from loaders.sources import Source
 from queries.lineage import lineage
-from tests.fhir_made import DONOR, ISBT, Landed, Sent, Told, bundle, claims_of, key_of, kinds_of, named, resource
+from tests.fhir_made import DONOR, ISBT, Landed, Sent, Told, bundle, claims_of, key_of, kinds_of, named, record_of, resource
 
 
 def test_a_patient_is_a_person_of_sex_and_year_of_birth_alone(told: Told) -> None:
@@ -353,6 +353,58 @@ def test_what_was_given_to_a_patient_goes_into_a_step_that_treats_it(told: Told)
             ["local:BiologicallyDerivedProduct/b1@H"],
             ["local:Patient/d1@H"],
         )
+
+
+MAKER = {"identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:veintrace:organization:mediara"}}
+DRUG = {"coding": [{"system": "https://www.gs1.org/gtin", "code": "4150999999994"}], "text": "CAR T"}
+BATCH = {"lotNumber": "MD-900", "expirationDate": "2026-05"}
+
+
+def test_a_medication_with_a_batch_is_a_lot_of_its_product_and_of_its_maker(told: Told) -> None:
+    for maker in ({"manufacturer": MAKER}, {"marketingAuthorizationHolder": MAKER}):
+        [lot] = claims_of(told(resource("Medication", "m", code=DRUG, batch=BATCH, **maker)))
+        assert key_of(lot) == "https://id.gs1.org/01/04150999999994/10/MD-900"
+        assert named(lot, "SAME_AS") == ["local:Medication/m@H", "lot:MD-900@mediara"]
+        assert (lot.fields[".type"], lot.fields[".x:lot"], lot.fields[".expires_at"]) == ("drug_product", "MD-900", "2026-05")
+    [kind] = claims_of(told(resource("Medication", "k", code={"text": "aspirin"}, manufacturer=MAKER)))
+    assert (key_of(kind), named(kind, "SAME_AS"), kind.fields[".type"]) == ("local:Medication/k@H", [], "consumable")
+
+
+def test_a_lot_of_a_maker_whom_nobody_else_can_name_and_the_number_of_a_kind_join_nothing(told: Told) -> None:
+    maker = {"contained": [resource("Organization", "o")], "manufacturer": {"reference": "#o"}}
+    number = {"system": "http://formulary.example", "value": "4711"}
+    [lot, _] = claims_of(told(resource("Medication", "m", batch=BATCH, identifier=[number], **maker)))
+    assert (key_of(lot), named(lot, "SAME_AS")) == ("local:Medication/m@H", [])
+
+
+def test_a_recall_of_a_lot_finds_whom_its_medication_was_given_to_contained_or_not(
+    store: SqliteStore, sent: Sent, landed: Landed
+) -> None:
+    medication = resource("Medication", "m", code={"text": "CAR T"}, manufacturer=MAKER, batch=BATCH)
+    given = {"status": "completed", "dosage": {"dose": {"value": 68, "unit": "mL"}, "method": {"text": "Intravenous infusion"}}}
+    inside = resource(
+        "MedicationAdministration", "1", subject=DONOR, contained=[medication], medicationReference={"reference": "#m"}, **given
+    )
+    beside = resource(
+        "MedicationAdministration",
+        "2",
+        subject={"reference": "Patient/d2"},
+        medication={"reference": {"reference": "Medication/m"}},
+    )
+    landed(store, sent(inside, beside, name="given.ndjson"), steward="H")
+    landed(store, sent(medication, name="Medication.ndjson"), steward="H")
+    seen = view(store, None)
+    reached = lineage(seen, [seen.resolve("lot:MD-900@mediara")], "down").records
+    for key in ("Patient/d1@H", "Patient/d2@H"):
+        assert seen.resolve(key) in reached
+    assert record_of(seen, "MedicationAdministration/1@H").value("type") == "infusion"
+    assert record_of(seen, "MedicationAdministration/2@H").value("type") == "administration"
+
+
+def test_a_medication_is_made_of_its_ingredients(told: Told) -> None:
+    for item in ({"itemReference": {"reference": "Medication/v"}}, {"item": {"reference": {"reference": "Medication/v"}}}):
+        bag, made = claims_of(told(resource("Medication", "b", ingredient=[item, {"item": {"concept": {"text": "saline"}}}])))
+        assert (named(made, "INPUT_TO"), named(made, "OUTPUT")) == (["local:Medication/v@H"], [key_of(bag)])
 
 
 def test_an_order_is_the_episode_of_its_patient(told: Told) -> None:
