@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
+from graph import times
 from graph.claims import canonical_json
-from graph.errors import InvalidIdentifier, TraceError, UnreadableSource
+from graph.errors import InvalidIdentifier, InvalidInstant, TraceError, UnreadableSource
 from graph.identifiers import Identifier
 from loaders import fhir_events, fhir_findings, fhir_handoffs, fhir_materials, fhir_parties
 from loaders import fhir_resources as r
@@ -216,7 +217,7 @@ class _Reader:
             yield Item(at, [], (note,))
         else:
             url = entry.get("fullUrl")
-            yield from self.resource(entry["resource"], url if isinstance(url, str) else None, f"{at}/resource", depth + 1)
+            yield from self.resource(_dated(entry), url if isinstance(url, str) else None, f"{at}/resource", depth + 1)
 
     # -- telling
 
@@ -235,6 +236,8 @@ class _Reader:
                 resource = model.model_validate(raw)
                 each = Told(self._names, self._zone, resource, type_, keys, within, found.at, told[0] if told else None)
                 tell(each, resource)
+                if _is_modified(raw):
+                    each.modified()
             except ValidationError as error:
                 problems += _invalid(error, raw, place)
             except TraceError as error:
@@ -319,6 +322,26 @@ class _Reader:
             digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server, self._entries))).hexdigest()[:32]
             keys.append(Identifier("local", f"{found.type}/{_ROW}{digest}", self._names.steward))
         return keys
+
+
+def _dated(entry: dict[str, Any]) -> Any:
+    """The resource of an entry. Where it does not say when it was last changed, its server may, beside it."""
+    told, answer = entry["resource"], entry.get("response")
+    changed = answer.get("lastModified") if isinstance(answer, dict) else None
+    meta = told.get("meta", {}) if isinstance(told, dict) else None
+    if not isinstance(changed, str) or not isinstance(meta, dict) or "lastUpdated" in meta:
+        return told
+    try:
+        times.canonical(changed)
+    except InvalidInstant:
+        return told
+    return {**told, "meta": {**meta, "lastUpdated": changed}}
+
+
+def _is_modified(raw: dict[str, Any]) -> bool:
+    """Whether what nobody here can read may give a resource another meaning (R5, 2.1.5.0.2; Resource.implicitRules)."""
+    parts = [part for value in raw.values() for part in (value if isinstance(value, list) else (value,)) if isinstance(part, dict)]
+    return bool(raw.get("implicitRules")) or any(part.get("modifierExtension") for part in (raw, *parts))
 
 
 def _unread_inner(raw: dict[str, Any]) -> Iterator[str]:

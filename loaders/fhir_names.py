@@ -52,7 +52,8 @@ DELIVERIES = ("SupplyDelivery", "Transport")
 """Types whose numbers other parties know too (R4 SupplyDelivery.identifier, R5 Transport.identifier)."""
 HASHED = re.compile(r"hmac-[0-9a-f]{32}\Z")
 """How a keyed hash is written."""
-_OURS = "urn:veintrace:organization:"
+_OUR_URN = "urn:veintrace:"
+_OURS = f"{_OUR_URN}organization:"
 _PLACE = re.compile(r"(?P<base>https?://[^?#\s]+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/.*)?\Z")
 _CONDITION = re.compile(r"(?:https?://[^?#\s]+/)?(?P<type>[A-Z][A-Za-z]+)\?identifier=(?:(?P<system>[^|&]*)\|)?(?P<value>[^|&]+)\Z")
 _ABSOLUTE = ("urn:", "http://", "https://")
@@ -306,6 +307,8 @@ def names_one(ident: Ident, cls: str, type_: str) -> bool:
     have numbers, and a number without a system is anybody's."""
     if not ident.system or type_codes(ident.type) & _GROUPS:
         return False
+    if cls != "person" and ident.system == _URI and (ident.value or "").startswith(f"{_OUR_URN}{cls}:"):
+        return True
     if type_ in DELIVERIES:
         return is_despatch_advice(ident)
     if cls == "person" and is_shared(ident):

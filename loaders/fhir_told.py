@@ -115,6 +115,12 @@ class Told:
         for draft in drafts or self._drafts:
             draft.fields[RETRACTED] = gone or self._wrong
 
+    def modified(self) -> None:
+        """Say that an extension that is not read may change what all this means."""
+        for draft in self._drafts:
+            draft.fields[".x:modified"] = True
+        self.notes.add(f"{self.type}: extensions that may change its meaning are not read; x:modified marks what they may change")
+
     def claims(self) -> list[Claim]:
         """The claims, dated as the resource was last changed; undated where it does not say."""
         stamp = self.moment(self._meta.last_updated, "meta/lastUpdated") if self._meta else None

@@ -342,6 +342,15 @@ def test_a_delivery_is_known_by_its_despatch_advice_to_whoever_else_tells_of_it(
     assert (key_of(claim), named(claim, "SAME_AS")) == ("local:SupplyDelivery/1@H", [])
 
 
+def test_a_transport_is_known_by_its_waybill_to_whoever_else_tells_of_it(told: Told) -> None:
+    waybill = {"system": "urn:ietf:rfc:3986", "value": "urn:veintrace:event:waybill:W-1@coldline"}
+    for type_ in ("Transport", "SupplyDelivery"):
+        [claim] = claims_of(told(resource(type_, identifier=[waybill])))
+        assert (key_of(claim), named(claim, "SAME_AS")) == ("waybill:W-1@coldline", [f"local:{type_}/1@H"])
+    [about] = claims_of(told(resource("Observation", partOf=[{"type": "Transport", "identifier": waybill}])))
+    assert named(about, "ABOUT") == ["waybill:W-1@coldline"]
+
+
 def test_what_was_given_to_a_patient_goes_into_a_step_that_treats_it(told: Told) -> None:
     for medication in (
         {"medicationReference": {"reference": "BiologicallyDerivedProduct/b1"}, "effectiveDateTime": "2024-06-01"},

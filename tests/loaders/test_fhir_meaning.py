@@ -361,3 +361,35 @@ def test_contained_resources_of_other_types_are_counted(told: Told) -> None:
     [item] = told(resource("Observation", contained=inner))
     assert isinstance(item, Item)
     assert item.notes == ("contained Practitioner left out",) * 2
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"modifierExtension": [{"url": "http://h.example/negated", "valueBoolean": True}]},
+        {"component": [{"code": {"text": "c"}, "modifierExtension": [{"url": "http://h.example/negated", "valueBoolean": True}]}]},
+        {"implicitRules": "http://h.example/rules"},
+    ],
+)
+def test_what_an_extension_may_turn_into_something_else_is_marked_and_told_of(told: Told, members: dict[str, Any]) -> None:
+    """R5, 2.1.5.0.2: an application must not silently pass over modifier extensions that it does not know."""
+    [item] = told(resource("Observation", subject=DONOR, valueInteger=1, **members))
+    assert isinstance(item, Item)
+    assert {claim.fields[".x:modified"] for claim in item.claims} == {True}
+    assert [note for note in item.notes if "x:modified" in note]
+    [plain] = claims_of(told(resource("Observation", subject=DONOR, extension=[{"url": "http://h.example/e"}])))
+    assert ".x:modified" not in plain.fields
+
+
+def test_the_later_version_in_a_history_stands_where_only_the_server_dates_it(
+    store: SqliteStore, tmp_path: Path, landed: Landed
+) -> None:
+    versions = [
+        {"resource": resource("Specimen", "s", status=status), "response": {"status": "200", "lastModified": changed}}
+        for status, changed in (("available", "2024-06-02T00:00:00Z"), ("unavailable", "2024-06-01T00:00:00Z"))
+    ]
+    for entries in (versions, versions[::-1]):
+        path = tmp_path / "history.json"
+        path.write_text(json.dumps({"resourceType": "Bundle", "type": "history", "entry": entries}))
+        assert landed(store, path, steward="H").totals.conflicts == 0
+        assert record_of(view(store, None), "Specimen/s@H").value("status") == "available"
