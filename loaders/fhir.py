@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ _WHOLE = 4 * 2**20
 _MOST_TOLD = 5
 _ROW = "row-"
 """How the number of a resource begins that is computed from what it says."""
+_LOOKED_AT = 100
+"""Lines among which one of NDJSON is whole."""
 _DEEPEST = 50
 """Bundles in each other."""
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z", re.ASCII)
@@ -100,15 +103,36 @@ def _whole(path: Path) -> Any:
 
 
 def _is_lines(path: Path) -> bool:
-    """Whether a file is NDJSON: its first line is an object by itself, or the second a resource."""
+    """Whether a file is NDJSON: its first line is an object by itself, or one of the next a resource, where that is no document.
+
+    Of a file that is not named so it must be the second: the bundle around the others of a damaged document says whose they are."""
+    named = path.suffix.lower() in _LINES
     with path.open("rb") as file:
-        first = file.readline(MOST_BYTES)
+        lines = filter(None, (line.removeprefix(_MARK).strip() for line in iter(lambda: file.readline(MOST_BYTES), b"")))
+        first = next(lines, b"")
         if isinstance(_line(first), dict):
-            return path.suffix.lower() in _LINES or any(rest.strip() for rest in iter(lambda: file.read(2**16), b""))
-        second = _line(file.readline(MOST_BYTES))
-        if first.removeprefix(_MARK).strip() in (b"[", b"{"):
+            return named or next(lines, None) is not None
+        if first == b"[" or (first == b"{" and not named):
             return False
-        return isinstance(second, dict) and "resourceType" in second
+        if not any(_is_resource(_line(line)) for line in islice(lines, _LOOKED_AT if named else 1)):
+            return False
+    return not _begins_whole(path)
+
+
+def _begins_whole(path: Path) -> bool:
+    """Whether a file is one document of JSON, as far as the lines of its beginning tell."""
+    with path.open("rb") as file:
+        head = file.read(_WHOLE).removeprefix(_MARK)
+        cut = bool(file.read(1))
+    try:
+        orjson.loads(head[: head.rfind(b"\n")] if cut else head)
+    except orjson.JSONDecodeError as error:
+        return cut and error.pos >= len(error.doc.rstrip())
+    return not cut
+
+
+def _is_resource(told: Any) -> bool:
+    return isinstance(told, dict) and "resourceType" in told
 
 
 def _line(line: bytes) -> Any:

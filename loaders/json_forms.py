@@ -6,6 +6,7 @@ import ijson
 
 _LOOKED_AT = 2**20
 """Bytes in which a document must tell what it is."""
+_LINES = (".ndjson", ".jsonl")
 _TELLING = {
     "@context": "epcis",
     "epcisBody": "epcis",
@@ -40,8 +41,8 @@ class _Beginning:
 
 
 def json_form(path: Path) -> str:
-    """`fhir`, `ocel`, or `epcis`, whose reader says what is wrong with anything else."""
-    return _TELLING.get(_telling(path), "epcis")
+    """`fhir`, `ocel`, or `epcis`, whose reader says what is wrong with anything else; of lines that of FHIR does."""
+    return _TELLING.get(_telling(path)) or ("fhir" if path.suffix.lower() in _LINES else "epcis")
 
 
 def is_first_ocel(path: Path) -> bool:

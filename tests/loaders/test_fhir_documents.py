@@ -316,6 +316,46 @@ def test_a_line_that_is_no_json_costs_no_other_line(sent: Sent, store: SqliteSto
     assert (report.totals.added, report.totals.refused, report.refused[0]["at"]) == (2, 1, "line 2")
 
 
+@pytest.mark.parametrize("whole", [4 * 2**20, 60])
+@pytest.mark.parametrize(
+    ("head", "refused"),
+    [("\n\n\n", 0), ('{"resourceType": "Obs\n{broken\n', 2), ("[]\n", 1), ("{\n", 1), ('{"x": 1}\n', 1), ("\ufeff\r\n\r\n", 0)],
+)
+def test_lines_are_read_whatever_the_first_of_them_are(
+    sent: Sent,
+    store: SqliteStore,
+    landed: Landed,
+    tmp_path: Path,
+    head: str,
+    refused: int,
+    whole: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fhir, "_WHOLE", whole)
+    path = sent(resource("Specimen", "a"), resource("Specimen", "b"), name="lines.ndjson")
+    path.write_text(head + path.read_text())
+    totals = landed(store, path, steward="H").totals
+    assert (totals.added, totals.refused) == (2, refused)
+
+
+@pytest.mark.parametrize("whole", [4 * 2**20, 120])
+def test_a_document_with_a_resource_on_a_line_of_its_own_is_a_document(
+    told: Told, whole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fhir, "_WHOLE", whole)
+    entries = ",".join(f'{{"resource":\n{json.dumps(resource("Specimen", id_))}\n}}' for id_ in "abc")
+    items = told(f'{{"resourceType": "Bundle", "type": "collection", "entry": [\n{entries}\n]}}')
+    assert [item.at for item in items] == [f"/entry/{at}/resource" for at in range(3)]
+
+
+def test_a_damaged_document_is_not_taken_apart_into_what_stands_in_it(sent: Sent, store: SqliteStore, landed: Landed) -> None:
+    """Its entries are known by the URLs beside them."""
+    path = sent(name="bundle.json")
+    path.write_text('{"resourceType": "Bundle", "entry": [\n{"resource":\n{"resourceType": "Specimen", "id": "a"}\n}, damaged\n')
+    totals = landed(store, path, steward="H").totals
+    assert (totals.added, totals.refused) == (0, 1)
+
+
 @pytest.mark.parametrize("name", ["bundle.json", "bulk.ndjson"])
 def test_what_is_refused_can_be_mended_in_the_quarantine_and_loaded(
     store: SqliteStore, sent: Sent, landed: Landed, name: str
