@@ -16,7 +16,6 @@ _NOT_YET = ("draft", "proposed", "rejected", "not-done")
 _NONE = "none"
 _GOVERNED = ("object", "event", "person", "observation")
 _MEMBER_OF = "member-of"
-_SAME = ("replaced-by", "replaces")
 
 
 def organization(told: Told, it: r.Organization) -> None:
@@ -46,8 +45,7 @@ def patient(told: Told, it: r.Patient) -> None:
     if born := told.moment(it.birth_date, "birthDate"):
         draft.value("birth_year", int(born[:4]))
     for at, link in enumerate(it.link):
-        if link.type in _SAME:
-            told.link(draft, "SAME_AS", link.other, "person", f"link/{at}/other")
+        told.link(draft, "SAME_AS", link.other, "person", f"link/{at}/other")
     if it.deceased_date_time or it.deceased_boolean is not None:
         death = told.part("Outcome", "death")
         told.take_back(not (it.deceased_date_time or it.deceased_boolean), death)

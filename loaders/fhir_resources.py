@@ -54,7 +54,6 @@ class Link(Part):
     """Another resource about the same patient."""
 
     other: Reference | None = None
-    type: Code | None = None
 
 
 class Patient(Resource):

@@ -27,10 +27,12 @@ def test_a_death_is_an_outcome_of_the_person(told: Told) -> None:
     assert named(death, "ABOUT") == [key_of(person)]
 
 
-def test_whoever_a_patient_was_registered_as_before_is_the_same_person(told: Told) -> None:
-    links = [{"other": {"reference": "Patient/p0"}, "type": "replaces"}, {"other": {"reference": "Patient/x"}, "type": "seealso"}]
+def test_whoever_else_a_patient_is_registered_as_is_the_same_person(told: Told) -> None:
+    """R4 and R5, Patient.link: another resource that concerns the same actual individual, of whatever type the link is."""
+    links = [{"other": {"reference": f"Patient/{type_}"}, "type": type_} for type_ in ("refer", "replaces", "seealso")]
+    links.append({"other": {"reference": "RelatedPerson/r"}, "type": "seealso"})
     [claim] = claims_of(told(resource("Patient", "p1", link=links)))
-    assert named(claim, "SAME_AS") == ["local:Patient/p0@H"]
+    assert named(claim, "SAME_AS") == [f"local:Patient/{type_}@H" for type_ in ("refer", "replaces", "seealso")]
 
 
 R4_PRODUCT = resource(
