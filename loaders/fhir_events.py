@@ -5,7 +5,7 @@ Transports, deliveries and dispenses are in `fhir_handoffs`."""
 from loaders import fhir_resources as r
 from loaders.fhir_materials import performed
 from loaders.fhir_names import Named
-from loaders.fhir_told import Told, code_of, plain, reference_of, said, unit_of, words_of
+from loaders.fhir_told import Told, code_of, plain, reference_of, said, words_of
 from loaders.fhir_types import Concept, ConceptOrReference, Reference
 from loaders.fhir_words import STATUS, TAKING, kind_of
 from loaders.items import Draft
@@ -129,13 +129,11 @@ def medication_administration(told: Told, it: r.MedicationAdministration) -> Non
     """What was given to a patient: of a product of human origin an infusion of it, of a medication one where its route tells."""
     draft = told.record("Step")
     told_of = it.medication_reference or (it.medication.reference if it.medication else None)
-    dose = it.dosage.dose if it.dosage else None
-    amount, unit = (dose.value, unit_of(dose)) if dose else (None, None)
     void = it.status == _NOT_DONE
     given = told.named(told_of, "object", "medication")
     if given:
-        told_as = {"quantity": amount, "unit": unit, "retracted": void}
-        draft.relate("INPUT_TO", given.record, given.text, incoming=True, **told_as)
+        dose = told.amount(it.dosage.dose if it.dosage else None)
+        draft.relate("INPUT_TO", given.record, given.text, incoming=True, retracted=void, **dose)
     draft.value("type", _giving(told, told_of, it.dosage) if given and told_of else "medication administration")
     told.codes(draft, "medication", it.medication_codeable_concept or it.medication)
     _status(draft, it.status, next(iter(it.status_reason), None))

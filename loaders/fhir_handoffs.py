@@ -2,7 +2,7 @@
 
 from loaders import fhir_resources as r
 from loaders.fhir_events import focused
-from loaders.fhir_told import Told, bounds, listed, said, unit_of
+from loaders.fhir_told import Told, bounds, listed, said
 from loaders.fhir_types import Reference
 from loaders.fhir_words import PRIORITY
 from loaders.items import Draft
@@ -74,8 +74,7 @@ def supply_delivery(told: Told, it: r.SupplyDelivery) -> None:
             "object",
             f"suppliedItem/{at}/itemReference",
             incoming=True,
-            quantity=supplied.quantity.value if supplied.quantity else None,
-            unit=unit_of(supplied.quantity) if supplied.quantity else None,
+            **told.amount(supplied.quantity),
         )
 
 
@@ -89,9 +88,7 @@ def dispense(told: Told, it: r.BiologicallyDerivedProductDispense) -> None:
     told.link(draft, "FROM", it.location, "organization", "location")
     told.link(draft, "TO", it.destination, "organization", "destination")
     told.ordered(draft, it.based_on, "basedOn")
-    quantity = it.quantity.value if it.quantity else None
-    unit = unit_of(it.quantity) if it.quantity else None
     void = it.status == _UNFULFILLED
-    told.link(draft, "SUBJECT_OF", it.product, "object", "product", incoming=True, quantity=quantity, unit=unit, retracted=void)
+    told.link(draft, "SUBJECT_OF", it.product, "object", "product", incoming=True, retracted=void, **told.amount(it.quantity))
     if patient := told.named(it.patient, "person", "patient"):
         draft.value("x:patient", patient.text)

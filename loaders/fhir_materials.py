@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from graph import identifiers
+from graph.errors import InvalidIdentifier
 from loaders import fhir_resources as r
 from loaders.fhir_names import Named, is_donation, is_gtin, is_personal
 from loaders.fhir_told import (
@@ -20,7 +22,6 @@ from loaders.fhir_told import (
     reference_of,
     said,
     short,
-    unit_of,
     words_of,
 )
 from loaders.fhir_types import Concept, Ident, Period, Quantity, Reference
@@ -46,9 +47,7 @@ def specimen(told: Told, it: r.Specimen) -> None:
     draft.value("name", said(it.type))
     draft.value("x:type", codings(it.type))
     draft.value("status", it.status)
-    if it.collection and it.collection.quantity:
-        draft.value("quantity", it.collection.quantity.value)
-        draft.value("unit", unit_of(it.collection.quantity))
+    draft.values(told.amount(it.collection.quantity if it.collection else None))
     told.ordered(draft, it.request, "request")
     made = _made(told, draft, it.parent, it.processing)
     if it.collection or (it.subject and not made):
@@ -77,7 +76,7 @@ def biologically_derived_product(told: Told, it: r.BiologicallyDerivedProduct) -
     if (event := it.biological_source_event) and not source and not is_personal(event, "object"):
         draft.value("x:donation", short(event.value))
     draft.value("status", it.product_status.code if it.product_status else it.status)
-    draft.value("quantity", None if it.quantity is None else float(it.quantity))
+    draft.values(told.amount(None if it.quantity is None else Quantity(value=float(it.quantity))))
     told.at(draft, "expires_at", it.expiration_date, "expirationDate")
     if it.storage_temp_requirements:
         draft.value("x:storage_temperature", range_text(it.storage_temp_requirements))
@@ -119,8 +118,17 @@ def _udi(it: r.Device) -> list[Ident]:
     serial, lot = (quote(each or "", safe="") for each in (it.serial_number, it.lot_number))
     qualifier = f"21/{serial}" if serial else f"10/{lot}" if lot else None
     if number is None or qualifier is None:
-        return []
+        return [Ident(system=_URI, value=link) for udi in it.udi_carrier if (link := _printed(udi.carrier_hrf))][:1]
     return [Ident(system=_URI, value=f"https://id.gs1.org/01/{number}/{qualifier}")]
+
+
+def _printed(text: str | None) -> str | None:
+    """The key in what is printed beside a barcode of GS1, with its serial number or lot; None where there is none."""
+    try:
+        key = identifiers.parse(text, cls="object") if text and text.startswith("(01)") else None
+    except InvalidIdentifier:
+        return None
+    return key.value if key and key.is_key else None
 
 
 def medication(told: Told, it: r.Medication) -> None:

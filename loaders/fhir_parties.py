@@ -14,6 +14,8 @@ _ENDED = ("inactive", "rejected", "not-done")
 _NOT_YET = ("draft", "proposed", "rejected", "not-done")
 """States of a consent that was never in force."""
 _NONE = "none"
+_BORN = range(1850, 2201)
+"""Years of birth that a record may have."""
 _GOVERNED = ("object", "event", "person", "observation")
 _MEMBER_OF = "member-of"
 
@@ -43,7 +45,8 @@ def patient(told: Told, it: r.Patient) -> None:
     draft = told.record("Person")
     draft.value("sex", it.gender if it.gender in GENDERS else None)
     if born := told.moment(it.birth_date, "birthDate"):
-        draft.value("birth_year", int(born[:4]))
+        year = int(born[:4])
+        draft.value("birth_year", year if year in _BORN else None)
     for at, link in enumerate(it.link):
         told.link(draft, "SAME_AS", link.other, "person", f"link/{at}/other")
     if it.deceased_date_time or it.deceased_boolean is not None:

@@ -229,7 +229,7 @@ class Udi(Part):
     """A unique device identifier."""
 
     device_identifier: Text | None = None
-    issuer: Text | None = None
+    carrier_hrf: Text | None = Field(None, alias="carrierHRF")
 
 
 class Device(Resource):

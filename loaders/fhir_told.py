@@ -230,6 +230,15 @@ class Told:
             if len(events) > 1:
                 self.at(draft, names[1], events[-1], f"{field}Timing/event")
 
+    def amount(self, quantity: Quantity | None) -> dict[str, Any]:
+        """The `quantity` and `unit` of something; of less than nothing none, which is noted."""
+        if quantity is None or quantity.value is None:
+            return {}
+        if quantity.value < 0:
+            self.notes.add(f"amounts of {self.type} left out: they are less than nothing")
+            return {}
+        return {"quantity": quantity.value, "unit": unit_of(quantity)}
+
     def valued(self, draft: Draft, value: Valued) -> None:
         """State `value[x]`; what cannot be kept of it is noted."""
         draft.values(value_fields(value))
@@ -242,6 +251,8 @@ class Told:
         """State a code (`spoken`: in the words of its system), and all its codings beside."""
         concept = plain(concept)
         draft.value(name, said(concept) if spoken else code_of(concept))
+        if concept and concept.text and code_of(concept) is None:
+            self.notes.add(f"codes of {self.type} left out: a text of more than {SHORT} characters is not kept")
         draft.value(f"x:{name}", codings(concept))
 
     def codes(self, draft: Draft, name: str, concept: Concept | ConceptOrReference | None) -> None:

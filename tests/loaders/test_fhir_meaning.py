@@ -356,6 +356,13 @@ def test_a_value_that_is_not_kept_is_told_of(told: Told, value: dict[str, Any], 
         assert why in note
 
 
+def test_a_code_that_is_not_kept_is_told_of(told: Told) -> None:
+    for members in ({"code": {"text": "x" * 101}}, {"component": [{"code": {"text": "x" * 101}}]}):
+        [item] = told(resource("Observation", subject=DONOR, **members))
+        assert isinstance(item, Item)
+        assert item.notes == ("codes of Observation left out: a text of more than 100 characters is not kept",)
+
+
 def test_contained_resources_of_other_types_are_counted(told: Told) -> None:
     inner = [resource("Practitioner", "a"), resource("Practitioner", "b"), resource("Specimen", "s")]
     [item] = told(resource("Observation", contained=inner))
@@ -393,3 +400,36 @@ def test_the_later_version_in_a_history_stands_where_only_the_server_dates_it(
         path.write_text(json.dumps({"resourceType": "Bundle", "type": "history", "entry": entries}))
         assert landed(store, path, steward="H").totals.conflicts == 0
         assert record_of(view(store, None), "Specimen/s@H").value("status") == "available"
+
+
+@pytest.mark.parametrize(
+    ("printed", "key"),
+    [
+        ("(01)09504000059118(17)141120(10)7654321D(21)10987", "https://id.gs1.org/01/09504000059118/21/10987"),
+        ("(01)09504000059118(17)141120(10)7654321D", "https://id.gs1.org/01/09504000059118/10/7654321D"),
+        ("(01)09504000059118", "local:Device/1@H"),
+        ("(01)09504000059119(21)1", "local:Device/1@H"),
+        ("+H123PARTNO1234567890120", "local:Device/1@H"),
+    ],
+)
+def test_a_device_is_known_by_the_serial_number_or_lot_in_its_printed_udi(told: Told, printed: str, key: str) -> None:
+    [claim] = claims_of(told(resource("Device", udiCarrier=[{"deviceIdentifier": "09504000059118", "carrierHRF": printed}])))
+    assert key_of(claim) == key
+
+
+def test_what_no_record_can_have_is_left_out(told: Told) -> None:
+    """Else what is exported of it would be refused where it is loaded again."""
+    less = {"value": -3, "unit": "mL"}
+    born, sample, _, given, brought = claims_of(
+        told(
+            [
+                resource("Patient", birthDate="1732-02-22"),
+                resource("Specimen", collection={"quantity": less}),
+                resource("MedicationAdministration", medicationReference={"reference": "Medication/m"}, dosage={"dose": less}),
+                resource("SupplyDelivery", suppliedItem={"quantity": less, "itemReference": SAMPLE}),
+            ]
+        )
+    )
+    assert ".birth_year" not in born.fields
+    for claim in (sample, given, brought):
+        assert [path for path in claim.fields if path.endswith(("quantity", "unit"))] == []
