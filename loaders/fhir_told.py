@@ -23,6 +23,7 @@ from loaders.fhir_types import (
     Range,
     Reference,
     Resource,
+    SampledData,
     Timing,
     Valued,
 )
@@ -49,6 +50,10 @@ SHORT = 100
 """Characters of a text that is a value or a name of something; a longer one is a narrative."""
 NAME = 1_000
 """Characters of the name of an organisation or place."""
+_SERIES = 4_000
+"""Characters of a series of samples that are kept; a text of a record has no more."""
+_SAMPLES = re.compile(r"(?:(?:[-+]?\d{1,18}(?:\.\d{1,18})?(?:[eE][-+]?\d{1,3})?|[EUL])(?:\s+|\Z))+\Z", re.ASCII)
+"""Numbers, and what stands for an error or a value beyond the limits (R5, 2.1.28.0.12)."""
 _DATE_LIKE = re.compile(r"\d{4}(-\d\d?(-\d\d?([T ][\d:.+-]{1,20}Z?)?)?)?\Z", re.ASCII)
 """A text that was meant for a date, and is no telephone or social security number."""
 _TIME = re.compile(r"(\d{4}(-\d\d){0,2}(?=T|\Z))?T?(\d\d:\d\d(:\d\d(\.\d{1,12})?)?(Z|[+-]\d\d:\d\d)?)?\Z", re.ASCII)
@@ -242,8 +247,10 @@ class Told:
     def valued(self, draft: Draft, value: Valued) -> None:
         """State `value[x]`; what cannot be kept of it is noted."""
         draft.values(value_fields(value))
-        if value.value_sampled_data or value.value_attachment or value.value_reference:
-            self.notes.add(f"values of {self.type} left out: series of samples, attachments and references are not kept")
+        if value.value_attachment or value.value_reference:
+            self.notes.add(f"values of {self.type} left out: attachments and references are not kept")
+        elif value.value_sampled_data and not _samples(value.value_sampled_data):
+            self.notes.add(f"values of {self.type} left out: a series of samples of more than {_SERIES:,} characters is not kept")
         elif value.value_string and not short(value.value_string):
             self.notes.add(f"values of {self.type} left out: a text of more than {SHORT} characters is not kept")
 
@@ -358,9 +365,31 @@ def value_fields(told: Valued) -> Mapping[str, Any]:
         return {"value_text": range_text(between), "unit": next((unit_of(q) for q in (between.low, between.high) if q), None)}
     if (ratio := told.value_ratio) is not None:
         return {"value_text": "/".join(_quantity_text(each) for each in (ratio.numerator, ratio.denominator))}
+    if (series := told.value_sampled_data) is not None:
+        return _series_fields(series)
     if (period := told.value_period) is not None:
         return {"value_text": f"{_time(period.start) or ''}/{_time(period.end) or ''}"}
     return {"value_text": short(told.value_string) or _time(told.value_time) or _time(told.value_date_time)}
+
+
+def _series_fields(series: SampledData) -> Mapping[str, Any]:
+    """The samples as they are written, and what must be known to read them."""
+    if (samples := _samples(series)) is None:
+        return {}
+    origin = {"origin": series.origin.value} if series.origin and series.origin.value is not None else {}
+    known = series.model_dump(by_alias=True, exclude_none=True, exclude={"origin", "data", "interval_unit"})
+    apart = {"intervalUnit": short(series.interval_unit)} if series.interval_unit else {}
+    return {
+        "value_text": samples,
+        "unit": unit_of(series.origin) if series.origin else None,
+        "x:sampled": {**origin, **known, **apart},
+    }
+
+
+def _samples(series: SampledData) -> str | None:
+    """The samples of a series; None where they are too many to keep, or something else."""
+    data = series.data or ""
+    return data if 0 < len(data) <= _SERIES and _SAMPLES.match(data) else None
 
 
 def _time(text: str | None) -> str | None:

@@ -123,8 +123,22 @@ class Timing(Part):
     repeat: Repeat | None = None
 
 
+class SampledData(Part):
+    """A series of samples: so many milliseconds apart (`period`) in R4, an `interval` of some unit in R5."""
+
+    origin: Quantity | None = None
+    period: Number | None = None
+    interval: Number | None = None
+    interval_unit: Text | None = None
+    factor: Number | None = None
+    lower_limit: Number | None = None
+    upper_limit: Number | None = None
+    dimensions: int | None = None
+    data: Text | None = None
+
+
 class Unkept(Part):
-    """A value of which nothing is kept: a series of samples, a document, a sequence."""
+    """A value of which nothing is kept: a document, a sequence."""
 
 
 class Valued(Part):
@@ -140,7 +154,7 @@ class Valued(Part):
     value_time: When | None = None
     value_date_time: When | None = None
     value_period: Period | None = None
-    value_sampled_data: Unkept | None = None
+    value_sampled_data: SampledData | None = None
     value_attachment: Unkept | None = None
     value_reference: Unkept | None = None
 

@@ -341,7 +341,8 @@ def test_what_was_repeated_lasted_from_its_first_to_its_last_day(told: Told) -> 
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ({"valueSampledData": {"origin": {"value": 0}, "dimensions": 1, "data": "1 2 3"}}, "series of samples"),
+        ({"valueSampledData": {"origin": {"value": 0}, "dimensions": 1, "data": "1 " * 3_000}}, "4,000 characters"),
+        ({"valueSampledData": {"origin": {"value": 0}, "dimensions": 1, "data": "by Jane Doe"}}, "series of samples"),
         ({"valueAttachment": {"data": "UEhPVE8="}}, "attachments"),
         ({"valueReference": {"reference": "MolecularSequence/1"}}, "references"),
         ({"valueString": "x" * 101}, "100 characters"),
@@ -354,6 +355,15 @@ def test_a_value_that_is_not_kept_is_told_of(told: Told, value: dict[str, Any], 
         [note] = item.notes
         assert note.startswith("values of Observation left out")
         assert why in note
+
+
+@pytest.mark.parametrize("apart", [{"period": 60000}, {"interval": 1, "intervalUnit": "min"}])
+def test_a_series_of_samples_is_kept_with_what_must_be_known_to_read_it(told: Told, apart: dict[str, Any]) -> None:
+    """Of R4 and of R5, such as the heart rate of a night."""
+    series = {"origin": {"value": 0, "unit": "/min"}, "factor": 0.5, "upperLimit": 400, "dimensions": 1, "data": "61 62.5 E -1e2 U"}
+    [claim] = claims_of(told(resource("Observation", valueSampledData={**series, **apart})))
+    assert (claim.fields[".value_text"], claim.fields[".unit"]) == ("61 62.5 E -1e2 U", "/min")
+    assert claim.fields[".x:sampled"] == {"origin": 0, "factor": 0.5, "upperLimit": 400, "dimensions": 1, **apart}
 
 
 def test_a_code_that_is_not_kept_is_told_of(told: Told) -> None:
