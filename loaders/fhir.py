@@ -22,7 +22,7 @@ from graph.identifiers import Identifier
 from loaders import fhir_events, fhir_findings, fhir_handoffs, fhir_materials, fhir_parties
 from loaders import fhir_resources as r
 from loaders.fhir_masking import Masking, is_number
-from loaders.fhir_names import CLASS_OF, Entries, Names, Within, alone, id_of, names_itself, server_of
+from loaders.fhir_names import CLASS_OF, ROW, Entries, Names, Within, alone, id_of, is_row, names_itself, server_of
 from loaders.fhir_told import Told
 from loaders.fhir_types import Resource
 from loaders.items import Context, FhirEntry, Item, Problem, Refused
@@ -34,8 +34,6 @@ _LISTS = ("", "entry")
 _WHOLE = 4 * 2**20
 """Bytes of a document that is read at one go."""
 _MOST_TOLD = 5
-_ROW = "row-"
-"""How the number of a resource begins that is computed from what it says."""
 _LOOKED_AT = 100
 """Lines among which one of NDJSON is whole."""
 _DEEPEST = 50
@@ -319,7 +317,7 @@ class _Reader:
 
     def _is_nameless(self, found: _Found, keys: list[Identifier]) -> bool:
         """Whether a patient has no id, URL or number that is kept: of two such nobody could say whether they are one."""
-        if found.type != "Patient" or not keys[0].value.startswith(f"Patient/{_ROW}"):
+        if found.type != "Patient" or not is_row(keys[0]):
             return False
         told = self._masking.masked(found.raw, None, self._entries).get("identifier")
         return not any(each.get("value") for each in (told if isinstance(told, list) else [told]) if isinstance(each, dict))
@@ -344,7 +342,7 @@ class _Reader:
                 problems.append(Problem("fullUrl", "", error.code, "it is no URL that can name a resource", "mend the URL"))
         if not keys:
             digest = hashlib.sha256(canonical_json(self._masking.masked(found.raw, server, self._entries))).hexdigest()[:32]
-            keys.append(Identifier("local", f"{found.type}/{_ROW}{digest}", self._names.steward))
+            keys.append(Identifier("local", f"{found.type}/{ROW}{digest}", self._names.steward))
         return keys
 
 

@@ -10,7 +10,7 @@ from graph.claims import RETRACTED, Claim, Evidence
 from graph.errors import InvalidIdentifier, InvalidInstant
 from graph.identifiers import Identifier, record_id
 from graph.model import MODELS
-from loaders.fhir_names import SUBJECTS, Named, Names, Within, names_one
+from loaders.fhir_names import SUBJECTS, Named, Names, Within, is_row, names_one
 from loaders.fhir_types import (
     ERROR,
     Coding,
@@ -88,10 +88,17 @@ class Told:
     # -- drafts
 
     def record(self, kind: str, *idents: Ident | None) -> Draft:
-        """The draft of the resource's own record, with what of its identifiers names one thing. Others are not kept."""
+        """The draft of the resource's own record, with what of its identifiers names one thing. Others are not kept.
+
+        It is told under the resource's place and joined to the keys that others share, so that one in error takes back nothing
+        of what another resource says of the same thing. One that has no place is told under its most preferred key."""
         cls = MODELS[kind].CLASS
         told = [ident for ident in (*listed(self._resource.identifier), *idents) if ident and names_one(ident, cls, self.type)]
-        return self._begun(Draft.of(self.names.steward, cls, [*self._keys, *self._identified(told, cls)]), kind)
+        found = [*self._identified(told, cls)]
+        own = [*self._keys, *found] if is_row(self._keys[0]) else self._keys
+        draft = Draft.of(self.names.steward, cls, own)
+        draft.carry(found)
+        return self._begun(draft, kind)
 
     def part(self, kind: str, part: str) -> Draft:
         """The draft of a record that is told as a part of the resource, such as the collection of a specimen."""
