@@ -468,3 +468,40 @@ def test_what_no_record_can_have_is_left_out(told: Told) -> None:
     assert ".birth_year" not in born.fields
     for claim in (sample, given, brought):
         assert [path for path in claim.fields if path.endswith(("quantity", "unit"))] == []
+
+
+def test_a_journey_in_resources_of_r4_alone_is_one_lineage_from_the_vein_to_the_harm(
+    store: SqliteStore, tmp_path: Path, landed: Landed
+) -> None:
+    """In a transaction, where all are new: only a Medication can be given or delivered, and only a batch tells its lot."""
+    patient, order, bag, maker, drug = (f"urn:uuid:6f2b6b6c-0000-4000-8000-{at:012}" for at in range(5))
+    to = {name: {"reference": urn} for name, urn in (("subject", patient), ("bag", bag), ("drug", drug), ("maker", maker))}
+    entries = {
+        patient: resource("Patient", None, gender="female"),
+        order: resource("ServiceRequest", None, subject=to["subject"], code={"text": "CAR T"}),
+        bag: resource("BiologicallyDerivedProduct", None, collection={"source": to["subject"], "collectedDateTime": "2024-05-01"}),
+        maker: resource("Organization", None, name="Maker"),
+        drug: resource("Medication", None, manufacturer=to["maker"], batch={"lotNumber": "MD-7"}),
+        "": resource(
+            "Task",
+            None,
+            status="completed",
+            owner=to["maker"],
+            input=[{"type": {"text": "in"}, "valueReference": to["bag"]}],
+            output=[{"type": {"text": "out"}, "valueReference": to["drug"]}],
+        ),
+        "1": resource("SupplyDelivery", None, status="completed", supplier=to["maker"], suppliedItem={"itemReference": to["drug"]}),
+        "2": resource("MedicationAdministration", None, subject=to["subject"], medicationReference=to["drug"], status="completed"),
+        "3": resource("AdverseEvent", None, subject=to["subject"], event={"text": "CRS"}, suspectEntity=[{"instance": to["drug"]}]),
+    }
+    told = [{**({"fullUrl": url} if url.startswith("urn") else {}), "resource": each, "request": {"method": "POST"}}
+            for url, each in entries.items()]  # fmt: skip
+    path = tmp_path / "journey.json"
+    for order_of in (told, told[::-1]):
+        path.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": order_of}))
+        assert landed(store, path, steward="H").totals.stubs == 0
+    seen = view(store, None)
+    answer = lineage(seen, [seen.resolve(bag)], "down")
+    assert {seen.resolve(drug), seen.resolve(patient)} <= {*answer.records}
+    kinds = sorted(record.kind for record in seen.records(seen.joined(answer.records)).values())
+    assert kinds == ["Handoff", "Material", "Material", "Person", "Step", "Step"]
