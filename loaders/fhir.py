@@ -362,7 +362,8 @@ def _dated(entry: dict[str, Any]) -> Any:
 
 def _is_modified(raw: dict[str, Any]) -> bool:
     """Whether what nobody here can read may give a resource another meaning (R5, 2.1.5.0.2; Resource.implicitRules)."""
-    parts = [part for value in raw.values() for part in (value if isinstance(value, list) else (value,)) if isinstance(part, dict)]
+    told = (value for name, value in raw.items() if name != "contained")
+    parts = [part for value in told for part in (value if isinstance(value, list) else (value,)) if isinstance(part, dict)]
     return bool(raw.get("implicitRules")) or any(part.get("modifierExtension") for part in (raw, *parts))
 
 

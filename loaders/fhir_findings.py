@@ -1,7 +1,7 @@
 """Findings of FHIR as records: observations, conditions and nutrition as Observations, adverse events as Outcomes."""
 
 from loaders import fhir_resources as r
-from loaders.fhir_told import Told, bounds, code_of, listed, plain, quantity_fields, reference_of, said
+from loaders.fhir_told import Told, bounds, code_of, listed, plain, quantity_fields, quantity_text, range_text, reference_of, said
 from loaders.fhir_types import Concept, Reference, Valued
 from loaders.items import Draft
 
@@ -70,10 +70,12 @@ def condition(told: Told, it: r.Condition) -> None:
     draft.value("value_text", code_of(it.clinical_status))
     told.coded_all(draft, "category", it.category)
     told.at(draft, "observed_at", it.recorded_date, "recordedDate")
-    for name, field, moment, period in (
-        ("started_at", "onset", it.onset_date_time, it.onset_period),
-        ("ended_at", "abatement", it.abatement_date_time, it.abatement_period),
+    told.codes(draft, "severity", it.severity)
+    for name, field, moment, period, age, ages in (
+        ("started_at", "onset", it.onset_date_time, it.onset_period, it.onset_age, it.onset_range),
+        ("ended_at", "abatement", it.abatement_date_time, it.abatement_period, it.abatement_age, it.abatement_range),
     ):
+        draft.value(f"x:{field}_age", quantity_text(age) if age else range_text(ages) if ages else None)
         told.at(draft, name, moment, f"{field}DateTime")
         if period:
             end = "end" if field == "abatement" and period.end else "start"

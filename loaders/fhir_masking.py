@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from graph.errors import InvalidIdentifier
 from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal, is_written_as_number
-from loaders.fhir_told import NAME, SHORT, is_known, short
+from loaders.fhir_told import NAME, SHORT, is_known, listed, short
 from loaders.fhir_types import CODE, CODED, DATED, Coding, Concept, Ident, Part, Reference, Resource
+from loaders.fhir_words import HOMES
 
 HIDDEN = "***"
 """What stands for a value that is not kept."""
@@ -61,6 +62,8 @@ class Masking:
         if "birthDate" in kept:
             born = _DATE.match(str(kept["birthDate"]))
             kept["birthDate"] = born[1] if born else HIDDEN
+        if type_ == "Location" and HOMES & {*_codes(resource)}:
+            kept.pop("name", None)
         if isinstance(inner := resource.get("contained"), list):
             kept["contained"] = [self._resource(each, depth + 1) for each in inner if isinstance(each, dict)]
         return {"resourceType": type_, **kept}
@@ -141,6 +144,14 @@ class Masking:
         if isinstance(told.get("identifier"), dict):
             kept["identifier"] = self._ident(told["identifier"], person="Patient" in str(told.get("type", "Patient")))
         return kept
+
+
+def _codes(location: dict[str, Any]) -> Iterator[str]:
+    """What a place is said to be, however that is written."""
+    for concept in (concept for name in ("type", "physicalType", "form") for concept in listed(location.get(name))):
+        for coding in listed(concept.get("coding")) if isinstance(concept, dict) else ():
+            if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+                yield coding["code"]
 
 
 def _unread(told: dict[str, Any], model: type[Part], alias: str) -> bool:

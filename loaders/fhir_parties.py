@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator
 from loaders import fhir_resources as r
 from loaders.fhir_told import NAME, Told, codings, listed, plain, said, short
 from loaders.fhir_types import Coding, Concept
-from loaders.fhir_words import GENDERS, ORDER_STATUS
+from loaders.fhir_words import GENDERS, HOMES, ORDER_STATUS
 
 _DEPARTMENT = "dept"
-_HOME = "PTRES"
-"""The residence of a patient (v3-RoleCode), which its name may tell."""
 _ENDED = ("inactive", "rejected", "not-done")
 _NOT_YET = ("draft", "proposed", "rejected", "not-done")
 """States of a consent that was never in force."""
@@ -34,7 +32,7 @@ def location(told: Told, it: r.Location) -> None:
     """A place: a site of the place it is part of, else of the organisation that manages it. The home of a patient has no name."""
     draft = told.record("Organization")
     draft.value("type", "site")
-    if not any(coding.code == _HOME for concept in it.type for coding in concept.coding):
+    if not any(coding.code in HOMES for concept in (*it.type, *listed(it.physical_type or it.form)) for coding in concept.coding):
         draft.value("name", short(it.name, NAME))
     if told.link(draft, "PART_OF", it.part_of, "organization", "partOf") is None:
         told.link(draft, "PART_OF", it.managing_organization, "organization", "managingOrganization")

@@ -42,10 +42,12 @@ class Organization(Resource):
 
 
 class Location(Resource):
-    """A place."""
+    """A place: what it is physically is its `physical_type` in R4, its `form` in R5."""
 
     name: Text | None = None
     type: list[Concept] = Field(default_factory=list)
+    physical_type: Concept | None = None
+    form: Concept | None = None
     part_of: Reference | None = None
     managing_organization: Reference | None = None
 
@@ -506,6 +508,11 @@ class Condition(Resource):
     onset_period: Period | None = None
     abatement_date_time: When | None = None
     abatement_period: Period | None = None
+    onset_age: Quantity | None = None
+    onset_range: Range | None = None
+    abatement_age: Quantity | None = None
+    abatement_range: Range | None = None
+    severity: Concept | None = None
     recorded_date: When | None = None
 
 

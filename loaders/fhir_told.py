@@ -371,7 +371,7 @@ def value_fields(told: Valued) -> Mapping[str, Any]:
     if (between := told.value_range) is not None:
         return {"value_text": range_text(between), "unit": next((unit_of(q) for q in (between.low, between.high) if q), None)}
     if (ratio := told.value_ratio) is not None:
-        return {"value_text": "/".join(_quantity_text(each) for each in (ratio.numerator, ratio.denominator))}
+        return {"value_text": "/".join(quantity_text(each) for each in (ratio.numerator, ratio.denominator))}
     if (series := told.value_sampled_data) is not None:
         return _series_fields(series)
     if (period := told.value_period) is not None:
@@ -419,7 +419,8 @@ def range_text(between: Range) -> str:
     return f">={_number(low)}" if low is not None else f"<={_number(high)}" if high is not None else ""
 
 
-def _quantity_text(quantity: Quantity | None) -> str:
+def quantity_text(quantity: Quantity | None) -> str:
+    """`<5 mg`."""
     return " ".join(filter(None, (_limited(quantity), unit_of(quantity)))) if quantity else ""
 
 

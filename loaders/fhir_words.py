@@ -38,6 +38,8 @@ ORDER_STATUS = {
 """States of orders (R5 value set request-status) as those of episodes."""
 PRIORITY = {"routine": "routine", "urgent": "urgent", "asap": "urgent", "stat": "emergency"}
 """Priorities (R5 value set request-priority) as those of handoffs."""
+HOMES = frozenset(("PTRES", "ho"))
+"""The residence of a patient (v3-RoleCode) and a dwelling (location-physical-type), whose names may tell who lives there."""
 GENDERS = ("female", "male", "other", "unknown")
 LEUKAPHERESIS = "leukapheresis"
 TAKING = (LEUKAPHERESIS, "collection")

@@ -227,8 +227,11 @@ def test_a_device_of_human_origin_carries_its_donation_and_any_serial_number_its
 
 def test_the_home_of_a_patient_has_no_name(told: Told) -> None:
     home = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "PTRES"}]}]
-    [claim] = claims_of(told(resource("Location", name="Peter's home", type=home)))
-    assert "Peter" not in json.dumps(claim.fields)
+    house = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/location-physical-type", "code": "ho"}]}
+    for members in ({"type": home}, {"physicalType": house}, {"form": house}):
+        for meta in ({}, {"lastUpdated": "soon"}):
+            [item] = told(resource("Location", name="Peter's home", meta=meta, **members))
+            assert "Peter" not in repr(item)
 
 
 def test_products_of_a_donation_with_a_wrong_check_character_are_several(told: Told) -> None:
@@ -505,3 +508,17 @@ def test_a_journey_in_resources_of_r4_alone_is_one_lineage_from_the_vein_to_the_
     assert {seen.resolve(drug), seen.resolve(patient)} <= {*answer.records}
     kinds = sorted(record.kind for record in seen.records(seen.joined(answer.records)).values())
     assert kinds == ["Handoff", "Material", "Material", "Person", "Step", "Step"]
+
+
+def test_a_condition_keeps_its_severity_and_the_age_it_began_at(told: Told) -> None:
+    severe = {"coding": [{"system": "http://snomed.info/sct", "code": "24484000"}]}
+    [claim] = claims_of(told(resource("Condition", severity=severe, onsetAge={"value": 52, "unit": "a"})))
+    assert (claim.fields[".x:onset_age"], claim.fields[".x:severity"][0]["code"]) == ("52 a", "24484000")
+    [claim] = claims_of(told(resource("Condition", abatementRange={"low": {"value": 52}, "high": {"value": 54}})))
+    assert claim.fields[".x:abatement_age"] == "52-54"
+
+
+def test_an_extension_of_what_is_contained_marks_that_alone(told: Told) -> None:
+    inner = resource("Specimen", "s", modifierExtension=[{"url": "http://h.example/negated"}])
+    seen, sample = claims_of(told(resource("Observation", contained=[inner])))
+    assert (".x:modified" in seen.fields, ".x:modified" in sample.fields) == (False, True)
