@@ -5,8 +5,9 @@ Transports, deliveries and dispenses are in `fhir_handoffs`."""
 from loaders import fhir_resources as r
 from loaders.fhir_materials import performed
 from loaders.fhir_names import Named
-from loaders.fhir_told import Told, code_of, plain, reference_of, said, words_of
+from loaders.fhir_told import Told
 from loaders.fhir_types import Concept, ConceptOrReference, Reference
+from loaders.fhir_values import code_of, plain, reference_of, said, words_of
 from loaders.fhir_words import STATUS, TAKING, kind_of
 from loaders.items import Draft
 

@@ -1,8 +1,9 @@
 """Findings of FHIR as records: observations, conditions and nutrition as Observations, adverse events as Outcomes."""
 
 from loaders import fhir_resources as r
-from loaders.fhir_told import Told, bounds, code_of, listed, plain, quantity_fields, quantity_text, range_text, reference_of, said
+from loaders.fhir_told import Told
 from loaders.fhir_types import Concept, Reference, Valued
+from loaders.fhir_values import bounds, code_of, listed, plain, quantity_fields, quantity_text, range_text, reference_of, said
 from loaders.items import Draft
 
 _ABOUT = ("person", "object", "event", "organization", "observation", "episode")

@@ -2,8 +2,9 @@
 
 from loaders import fhir_resources as r
 from loaders.fhir_events import focused
-from loaders.fhir_told import Told, bounds, listed, said
+from loaders.fhir_told import Told
 from loaders.fhir_types import Reference
+from loaders.fhir_values import bounds, listed, said
 from loaders.fhir_words import PRIORITY
 from loaders.items import Draft
 

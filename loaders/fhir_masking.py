@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from graph.errors import InvalidIdentifier
 from loaders.fhir_names import CLASS_OF, Entries, Names, is_personal, is_written_as_number
-from loaders.fhir_told import NAME, SHORT, is_known, listed, short
 from loaders.fhir_types import CODE, CODED, DATED, Coding, Concept, Ident, Part, Reference, Resource
+from loaders.fhir_values import NAME, SHORT, is_known, listed, short
 from loaders.fhir_words import HOMES
 
 HIDDEN = "***"

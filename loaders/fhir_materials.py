@@ -12,19 +12,9 @@ from graph import identifiers
 from graph.errors import InvalidIdentifier
 from loaders import fhir_resources as r
 from loaders.fhir_names import Named, is_donation, is_gtin, is_personal
-from loaders.fhir_told import (
-    Told,
-    code_of,
-    codings,
-    listed,
-    quantity_fields,
-    range_text,
-    reference_of,
-    said,
-    short,
-    words_of,
-)
+from loaders.fhir_told import Told
 from loaders.fhir_types import Concept, Ident, Period, Quantity, Reference
+from loaders.fhir_values import code_of, codings, listed, quantity_fields, range_text, reference_of, said, short, words_of
 from loaders.fhir_words import LEUKAPHERESIS, kind_of
 from loaders.items import Draft
 

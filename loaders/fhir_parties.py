@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from loaders import fhir_resources as r
-from loaders.fhir_told import NAME, Told, codings, listed, plain, said, short
+from loaders.fhir_told import Told
 from loaders.fhir_types import Coding, Concept
+from loaders.fhir_values import NAME, codings, listed, plain, said, short
 from loaders.fhir_words import GENDERS, HOMES, ORDER_STATUS
 
 _DEPARTMENT = "dept"
