@@ -19,6 +19,7 @@ from graph import times
 from graph.claims import canonical_json
 from graph.errors import InvalidIdentifier, InvalidInstant, TraceError, UnreadableSource
 from graph.identifiers import Identifier
+from loaders import fhir_event_resources as e
 from loaders import fhir_events, fhir_findings, fhir_handoffs, fhir_materials, fhir_parties
 from loaders import fhir_resources as r
 from loaders.fhir_masking import Masking, is_number
@@ -43,29 +44,29 @@ _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}\Z", re.ASCII)
 _Tell = Callable[[Told, Any], None]
 
 READ: dict[str, tuple[type[Resource], _Tell]] = {
-    "AdverseEvent": (r.AdverseEvent, fhir_findings.adverse_event),
+    "AdverseEvent": (e.AdverseEvent, fhir_findings.adverse_event),
     "BiologicallyDerivedProduct": (r.BiologicallyDerivedProduct, fhir_materials.biologically_derived_product),
-    "BiologicallyDerivedProductDispense": (r.BiologicallyDerivedProductDispense, fhir_handoffs.dispense),
-    "Condition": (r.Condition, fhir_findings.condition),
+    "BiologicallyDerivedProductDispense": (e.BiologicallyDerivedProductDispense, fhir_handoffs.dispense),
+    "Condition": (e.Condition, fhir_findings.condition),
     "Consent": (r.Consent, fhir_parties.consent),
     "Device": (r.Device, fhir_materials.device),
-    "DiagnosticReport": (r.DiagnosticReport, fhir_events.diagnostic_report),
+    "DiagnosticReport": (e.DiagnosticReport, fhir_events.diagnostic_report),
     "Group": (r.Group, fhir_parties.group),
     "Location": (r.Location, fhir_parties.location),
     "Medication": (r.Medication, fhir_materials.medication),
-    "MedicationAdministration": (r.MedicationAdministration, fhir_events.medication_administration),
-    "NutritionIntake": (r.NutritionIntake, fhir_findings.nutrition_intake),
-    "Observation": (r.Observation, fhir_findings.observation),
+    "MedicationAdministration": (e.MedicationAdministration, fhir_events.medication_administration),
+    "NutritionIntake": (e.NutritionIntake, fhir_findings.nutrition_intake),
+    "Observation": (e.Observation, fhir_findings.observation),
     "Organization": (r.Organization, fhir_parties.organization),
     "Patient": (r.Patient, fhir_parties.patient),
-    "Procedure": (r.Procedure, fhir_events.procedure),
-    "Provenance": (r.Provenance, fhir_events.provenance),
+    "Procedure": (e.Procedure, fhir_events.procedure),
+    "Provenance": (e.Provenance, fhir_events.provenance),
     "ResearchSubject": (r.ResearchSubject, fhir_parties.research_subject),
     "ServiceRequest": (r.ServiceRequest, fhir_parties.service_request),
     "Specimen": (r.Specimen, fhir_materials.specimen),
-    "SupplyDelivery": (r.SupplyDelivery, fhir_handoffs.supply_delivery),
-    "Task": (r.Task, fhir_events.task),
-    "Transport": (r.Transport, fhir_handoffs.transport),
+    "SupplyDelivery": (e.SupplyDelivery, fhir_handoffs.supply_delivery),
+    "Task": (e.Task, fhir_events.task),
+    "Transport": (e.Transport, fhir_handoffs.transport),
 }
 """Every type of resource that is read: its model, and how it is told."""
 

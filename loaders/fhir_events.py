@@ -2,7 +2,7 @@
 
 Transports, deliveries and dispenses are in `fhir_handoffs`."""
 
-from loaders import fhir_resources as r
+from loaders import fhir_event_resources as r
 from loaders.fhir_materials import performed
 from loaders.fhir_names import Named
 from loaders.fhir_told import Told

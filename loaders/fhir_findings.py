@@ -1,6 +1,6 @@
 """Findings of FHIR as records: observations, conditions and nutrition as Observations, adverse events as Outcomes."""
 
-from loaders import fhir_resources as r
+from loaders import fhir_event_resources as r
 from loaders.fhir_told import Told
 from loaders.fhir_types import Concept, Reference, Valued
 from loaders.fhir_values import bounds, code_of, listed, plain, quantity_fields, quantity_text, range_text, reference_of, said

@@ -1,6 +1,6 @@
 """Handoffs of FHIR as records: transports, deliveries of supplies, and dispenses of products."""
 
-from loaders import fhir_resources as r
+from loaders import fhir_event_resources as r
 from loaders.fhir_events import focused
 from loaders.fhir_told import Told
 from loaders.fhir_types import Reference
