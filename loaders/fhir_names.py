@@ -52,8 +52,8 @@ DELIVERIES = ("SupplyDelivery", "Transport")
 """Types whose numbers other parties know too (R4 SupplyDelivery.identifier, R5 Transport.identifier)."""
 HASHED = re.compile(r"hmac-[0-9a-f]{32}\Z")
 """How a keyed hash is written."""
-ROW = "row-"
-"""How the number of a resource without a place begins, which is computed from what it says."""
+ROW = "row_"
+"""How the number of a resource without a place begins, which is computed from what it says; no id begins so."""
 _OUR_URN = "urn:veintrace:"
 _OURS = f"{_OUR_URN}organization:"
 _PLACE = re.compile(r"(?P<base>https?://[^?#\s]+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/.*)?\Z")

@@ -12,7 +12,7 @@ from graph.view import view
 from loaders.fhir_words import kind_of
 from loaders.items import Item
 from queries.lineage import lineage
-from tests.fhir_made import DONOR, Landed, NewStore, Sent, Told, claims_of, named, record_of, resource
+from tests.fhir_made import DONOR, Landed, NewStore, Sent, Told, claims_of, key_of, named, record_of, resource
 
 SAMPLE, OTHER = {"reference": "Specimen/a"}, {"reference": "Specimen/b"}
 EARLY, LATE = ({"lastUpdated": f"2024-0{month}-01T00:00:00Z"} for month in (1, 2))
@@ -34,6 +34,12 @@ def test_two_patients_that_nothing_names_are_not_made_one(told: Told) -> None:
     number = {"system": "http://h.example/numbers", "value": "77"}
     for secret, count in ((None, 0), (b"a secret of at least 16 characters", 1)):
         assert len(claims_of(told(resource("Patient", None, identifier=[number]), secret=secret))) == count
+
+
+def test_a_patient_may_have_any_id_that_fhir_allows(told: Told) -> None:
+    for id_ in ("row-1", "row.1", "-", "A" * 64):
+        [claim] = claims_of(told(resource("Patient", id_, gender="male")))
+        assert key_of(claim) == f"local:Patient/{id_}@H"
 
 
 def test_who_was_in_a_group_twice_was_in_it_twice(store: SqliteStore, sent: Sent, landed: Landed) -> None:
