@@ -147,7 +147,9 @@ def medication_administration(told: Told, it: r.MedicationAdministration) -> Non
 
 def _giving(told: Told, what: Reference, dosage: r.Dosage | None) -> str:
     """How a thing was given, as a type of step."""
-    if told.kind(what) != "Medication" or (dosage and _INFUSED in f"{words_of(dosage.method)} {words_of(dosage.route)}"):
+    if told.kind(what) not in ("Medication", None) or (
+        dosage and _INFUSED in f"{words_of(dosage.method)} {words_of(dosage.route)}"
+    ):
         return "infusion"
     return "administration"
 
