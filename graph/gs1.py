@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from graph.errors import InvalidIdentifier
 
 DOMAIN = "https://id.gs1.org/"
-_SAFE = "!'()*+,-.:;=_"
+_SAFE = "'-.;=_"  # all else is percent-encoded, as GS1 Digital Link URI Syntax has it (table 7-1)
 
 
 @dataclass(frozen=True)

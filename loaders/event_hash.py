@@ -109,7 +109,7 @@ def instant(value: str) -> str:
         moment += timedelta(milliseconds=millis)
     except OverflowError:
         raise ValueError(f"{value!r} is outside the years 1 to 9999") from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def word(kind: str, value: str) -> str:

@@ -27,6 +27,7 @@ INSTANCES = [
     ("urn:epc:id:sgln:4012345.00011.0", "https://id.gs1.org/414/4012345000115"),
     ("urn:epc:id:pgln:4012345.00011", "https://id.gs1.org/417/4012345000115"),
     ("urn:epc:id:sgtin:4012345.012345.a%2Fb%20c", "https://id.gs1.org/01/04012345123456/21/a%2Fb%20c"),
+    ("urn:epc:id:sgtin:4012345.012345.!()*+,:'-._;=", "https://id.gs1.org/01/04012345123456/21/%21%28%29%2A%2B%2C%3A'-._;="),
 ]
 
 
@@ -48,6 +49,7 @@ def test_a_class_of_objects_is_a_label(urn: str, link: str) -> None:
         "https://example.com/01/04012345123456/22/2A/10/L1/21/12?17=251231&x=y#top",
         "https://example.com/gtin/4012345123456/lot/L1/ser/12/",
         "(01)04012345123456(17)251231(10)L1(21)12",
+        "https://example.com/01/04012345123456/21/%31%32",
         "(01) 04012345123456 (21) 12",
         "urn:epc:id:sgtin:4012345.012345.12",
         "  https://id.gs1.org/01/04012345123456/21/12 ",

@@ -76,6 +76,7 @@ def test_every_published_text_that_is_hashed_comes_out(reference: Path) -> None:
         ("2023-02-02T11:04:03.1414Z", "2023-02-02T11:04:03.141Z"),
         ("2020-03-04T11:00:30+01:00", "2020-03-04T10:00:30.000Z"),
         ("2020-12-31T23:59:59.9996Z", "2021-01-01T00:00:00.000Z"),
+        ("0987-01-01T00:30:00+01:00", "0986-12-31T23:30:00.000Z"),
     ],
 )
 def test_times_are_hashed_in_utc_to_the_nearest_millisecond(text: str, utc: str) -> None:
