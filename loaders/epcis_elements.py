@@ -279,8 +279,14 @@ def _unwrapped(element: _Element) -> Iterator[_Element]:
             todo.pop()
         elif standard_name(child) in WRAPPERS:
             todo.append(_elements(child))
-        else:
+        elif not _is_nil(child):
             yield child
+
+
+def _is_nil(element: _Element) -> bool:
+    """Whether a field of the standard says that it has no value (XML Schema part 1, section 2.6.2): it is told as one left out."""
+    nil = element.get(f"{{{_INSTANCE}}}nil", "").strip() in ("true", "1")
+    return nil and not len(element) and standard_name(element) is not None
 
 
 def _known(text: str, words: frozenset[str]) -> str:

@@ -106,6 +106,8 @@ class _Document:
         self._created = element.get("creationDate", "")
         if namespace in _ROOTS.get(name, ()):
             return "document"
+        if name == "QueryResults" and namespace in QUERIES:
+            return "results"
         if standard_name(element) in EVENTS:
             return "item"
         if standard_name(element) in ("extension", "VocabularyList"):
@@ -183,7 +185,7 @@ def _kind(parent: str, name: str | None) -> str:
             return "header"
         case "document", "EPCISBody":
             return "body"
-        case ("body", "QueryResults") | ("results", "resultsBody"):
+        case ("body", "QueryResults") | (("document" | "results"), "resultsBody"):
             return "results"
         case (("body" | "results"), "EventList"):
             return "list"

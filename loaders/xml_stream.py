@@ -3,6 +3,7 @@
 No document type is read, no entity resolved and nothing fetched.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -17,6 +18,9 @@ MOST_BYTES = 32 * 2**20
 MOST_LINES = 65_535
 """libxml2 counts no further."""
 _TOLD = 2**20
+_HEAD = 2**16
+_ASIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_BARE = re.compile(rb"<!DOCTYPE\s+[^\s<>\[\]\"'%]+\s*>")
 Moment = Literal["start", "end"]
 
 
@@ -68,9 +72,16 @@ def moments(path: Path, stretch: Stretch) -> Iterator[tuple[str, _Element]]:
 
 
 def refuse_doctype(path: Path, root: _Element) -> None:
-    """Raises `UnreadableSource` for a document that declares its type."""
-    if root.getroottree().docinfo.doctype:
-        reason = "it declares a document type (DOCTYPE); at most 0 may be declared, and no entities"
+    """Raises `UnreadableSource` for a document whose type declares anything; a bare `<!DOCTYPE name>` says nothing.
+
+    What a declaration brings along is not read, and a reference to it would vanish without a word."""
+    if not root.getroottree().docinfo.doctype:
+        return
+    with path.open("rb") as file:
+        head = _ASIDE.sub(b"", file.read(_HEAD))
+    at = head.find(b"<!DOCTYPE")
+    if at < 0 or not _BARE.match(head, at):
+        reason = "its document type (DOCTYPE) declares something or names a file; nothing may be declared, and no entities"
         repair = "leave the DOCTYPE out and write what its entities stand for"
         raise UnreadableSource(str(path), f"line {root.sourceline}", reason, repair)
 

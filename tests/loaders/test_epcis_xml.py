@@ -385,7 +385,8 @@ def test_other_xml_is_refused_alike_whether_named_or_found_below_a_folder(
 @pytest.mark.parametrize(
     "declared",
     [
-        "<!DOCTYPE x>",
+        "<!DOCTYPE x [%e;]>",
+        '<!-- <!DOCTYPE x> --><!DOCTYPE x [<!ATTLIST epc y CDATA "z">]>',
         '<!DOCTYPE x SYSTEM "https://example.com/x.dtd">',
         '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
         '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;"><!ENTITY e "&b;&b;&b;&b;&b;">]>',
@@ -397,7 +398,39 @@ def test_a_document_type_is_refused_and_no_entity_is_resolved(found: Callable[[s
     _, _, code, reason = refusal(items)
     assert len(items) == 1
     assert code == "UNREADABLE_SOURCE"
-    assert "at most 0 may be declared" in reason or "Entity 'e' not defined" in reason
+    assert "nothing may be declared" in reason or "Entity 'e' not defined" in reason
+
+
+@pytest.mark.parametrize("declared", ["<!DOCTYPE project>", "<!-- first --><!DOCTYPE\n epcis:EPCISDocument >"])
+def test_a_document_type_that_declares_nothing_is_passed_over(found: Callable[[str], Found], declared: str) -> None:
+    [item] = found(declared + document(EVENT))
+    assert isinstance(item, Item)
+    assert "Entity 'e' not defined" in refusal(found(declared + document(EVENT.replace("seen", "&e;"))))[3]
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_the_results_of_a_query_may_stand_without_their_document(found: Callable[[str], Found], version: str) -> None:
+    """As a query service gives them (EPCIS 1.2 and 2.0, schema of queries: QueryResults is a global element)."""
+    names = f'xmlns:q="urn:epcglobal:epcis-query:xsd:{version}" xmlns:ex="{NAMESPACES["ex"]}"'
+    results = f"<queryName>SimpleEventQuery</queryName><resultsBody><EventList>{EVENT}</EventList></resultsBody>"
+    items = found(f"<q:QueryResults {names}>{results}</q:QueryResults>")
+    assert [claim.fields for claim in items[0].claims] == [claim.fields for claim in found(document(EVENT))[0].claims]
+    assert len(items) == 1
+
+
+def test_a_field_that_is_nil_is_left_out(found: Callable[[str], Found]) -> None:
+    """What was there is known, how much is not."""
+
+    def with_amount(told: str) -> Found:
+        element = f"<quantityElement><epcClass>urn:epc:class:lgtin:4012345.022222.L</epcClass>{told}</quantityElement>"
+        return found(document(EVENT.replace("<ex:note>", f"<quantityList>{element}</quantityList><ex:note>")))
+
+    nil = '<quantity xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
+    [item], [without] = with_amount(nil), with_amount("")
+    assert isinstance(item, Item)
+    assert isinstance(without, Item)
+    assert item.claims[0].fields == without.claims[0].fields
+    assert refusal(with_amount("<quantity/>"))[1:3] == ("quantityList/0/quantity", "INVALID_VALUE")
 
 
 def test_an_entity_that_nobody_declared_breaks_the_file_off(found: Callable[[str], Found]) -> None:
