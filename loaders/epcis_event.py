@@ -14,16 +14,17 @@ from typing import Any
 from graph import times
 from graph.claims import RETRACTED, TIMELESS, Claim, Evidence, canonical_json, relation_fields
 from graph.errors import TraceError
-from graph.identifiers import Identifier, id_of_uri, keyed_id, lenient, parse
+from graph.identifiers import Identifier, id_of_uri, keyed_id, lenient, parse, record_id
 from loaders import epcis_alike, epcis_own, epcis_sensors
 from loaders.epcis_check import problems_of
 from loaders.epcis_said import KEY
-from loaders.epcis_words import ARRIVALS, DEPARTURES, ILMD, local_word
+from loaders.epcis_words import ARRIVALS, DEPARTURES, ILMD, local_word, step_type
 from loaders.event_hash import event_hash, identifier
 from loaders.items import Context, Draft, Item, Problem, Refused
 
 _MOST_PAIRS = 100_000
 _MOST_TOLD = 100  # problems of one event
+_SEVERAL_ORDERS = "events of several therapy orders, which stand in their business transactions alone"
 IN_PART = frozenset(("TransactionEvent", "AssociationEvent"))
 _CONTAINERS = frozenset(("sscc", "grai", "giai"))
 _CONTAINER_URNS = tuple(f"urn:epc:id:{scheme}:" for scheme in sorted(_CONTAINERS))
@@ -94,11 +95,10 @@ def item(source: Source, at: str, event: Any, faults: Iterable[Problem] = ()) ->
         return Refused(at, problems, event)
     prefixes = {**source.prefixes, **prefixes_of(event)}
     try:
-        claims = _Event(source, at, event, prefixes).claims()
+        read = _Event(source, at, event, prefixes)
+        return Item(at, read.claims(), read.notes)
     except (TraceError, ValueError) as error:
         return Refused(at, (problem_of(error),), event)
-    note = (f"{event['type']} kept in part: as a step on its objects",) if event["type"] in IN_PART else ()
-    return Item(at, claims, note)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -129,6 +129,8 @@ class _Event:
         self.time = epcis_alike.event_time(event["eventTime"], event["eventTimeZoneOffset"])
         self.recorded = times.span(times.canonical(event.get("recordTime") or event["eventTime"]))[1]
         self.objects: dict[str, tuple[str, str | None]] = {}
+        in_part = event["type"] in IN_PART
+        self.notes: tuple[str, ...] = (f"{event['type']} kept in part: as a step on its objects",) if in_part else ()
 
     def claims(self) -> list[Claim]:
         """The claim about the event, then those about its objects."""
@@ -179,7 +181,9 @@ class _Event:
 
     def _values(self, draft: Draft) -> None:
         event = self.event
-        draft.value("type", self.bizstep or event["type"])
+        type_ = step_type(self.bizstep)
+        draft.value("type", type_ or event["type"])
+        draft.value("x:bizStep", self.bizstep if type_ != self.bizstep else None)
         draft.value("action", event.get("action"))
         draft.value("disposition", local_word(str(event.get("disposition", ""))) or None)
         if self.kind == "Step":
@@ -200,6 +204,15 @@ class _Event:
             if value is not None:  # an empty text counts in the hash
                 draft.fields[f".x:{name}"] = value
         draft.value("x:bizTransactionList", epcis_alike.typed(event.get("bizTransactionList"), "bizTransaction") or None)
+        self._order(draft)
+
+    def _order(self, draft: Draft) -> None:
+        """State which therapy order it is for. Where it names several, none is the one."""
+        told = self.event.get("bizTransactionList") or ()
+        orders = dict(filter(None, (_order_of(each["bizTransaction"], self.prefixes) for each in told)))
+        for record, name in orders.items() if len(orders) == 1 else ():
+            draft.relate("FOR_EPISODE", record, name)
+        self.notes += (_SEVERAL_ORDERS,) if len(orders) > 1 else ()
 
     def _parties(self, draft: Draft) -> None:
         event = self.event
@@ -333,6 +346,18 @@ def _place(value: Any) -> str | None:
 def _key(scheme: str, text: str) -> Identifier:
     """The key of a scheme that a URI gives an event; ours tells its own."""
     return parse(text, cls="event") if text.startswith("urn:veintrace:") else Identifier(scheme, identifier(text))
+
+
+def _order_of(text: str, prefixes: Mapping[str, str]) -> tuple[str, str | None] | None:
+    """`(id, key)` of the therapy order that a business transaction is: a chain of identity, or what our own URI names."""
+    told = text.strip()
+    if (unnamed := id_of_uri(told)) and unnamed.startswith("episode-"):
+        return unnamed, None
+    scheme = told.partition(":")[0]
+    if told.startswith("urn:veintrace:episode:") or (scheme.lower() == "coi" and scheme not in prefixes):
+        found = parse(told, cls="episode")
+        return record_id("episode", found), found.text
+    return None
 
 
 def _only(told: list[dict[str, Any]], item: str, place: str | None) -> bool:

@@ -79,13 +79,15 @@ class _Rendering:
         self._dates(event)
         self._labels_of_event(event)
         if bizstep and bizstep != self._type:
-            event["bizStep"] = self._term(bizstep, BIZSTEPS, "BizStep")
+            own = self._fields.get(".x:bizStep")
+            event["bizStep"] = self._term(own if isinstance(own, str) else bizstep, BIZSTEPS, "BizStep")
         if told := self._fields.get(".disposition"):
             event["disposition"] = self._term(told, DISPOSITIONS, "Disp")
         self._objects(event)
         self._places(event)
         self._extensions(event)
         self._parties(event, bizstep)
+        self._transactions(event)
         return event
 
     # -- what kind of event, and when
@@ -266,9 +268,16 @@ class _Rendering:
             implied = self._whole and bizstep in moves and self._here() == fields.get(end)
             if end in fields and f"{item}List" not in event and not implied:
                 event[f"{item}List"] = [{"type": "possessing_party", item: uri_of(fields[end], self._names)}]
+
+    def _transactions(self, event: dict[str, Any]) -> None:
+        """The despatch advice of a handoff, and the therapy order, where no business transactions are told as they came."""
         advice = next((text for text in (self._key, *self._joined) if text.startswith("despatch_advice:")), None)
-        if advice and "bizTransactionList" not in event:
-            event["bizTransactionList"] = [{"type": "desadv", "bizTransaction": identifiers.own_uri("event", advice)}]
+        told = [{"type": "desadv", "bizTransaction": identifiers.own_uri("event", advice)}] if advice and self._handoff() else []
+        if (order := self._fields.get("FOR_EPISODE")) is not None:
+            text = self._names.get(order)
+            told.append({"bizTransaction": identifiers.own_uri("episode", text) if text else identifiers.uri_of_id(order)})
+        if told and "bizTransactionList" not in event:
+            event["bizTransactionList"] = told
 
     def _here(self) -> str | None:
         """The place that says who gives or takes where no party does: the location, else the read point."""

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from graph.claims import Claim
+from graph.identifiers import parse, record_id
 from graph.sqlite_store import SqliteStore
 from loaders.epcis import read
 from loaders.epcis_alike import event_time, local_name, name, named, sensors
+from loaders.epcis_check import BIZSTEPS
+from loaders.epcis_words import step_type
 from loaders.items import Context, Item
 from loaders.pipeline import LoadReport
+from queries.handoffs import COLLECTION, DISCARD, INFUSION
+from queries.recall import AFTER, INTO_PERSON
 
 Landed = Callable[..., LoadReport]
 EVENT = {
@@ -58,6 +64,72 @@ def test_a_default_namespace_takes_no_field_of_the_standard(tmp_path: Path) -> N
     assert fields[".x:persistentDisposition"] == {"set": ["recalled"]}
     assert fields[".x:{urn:default/}bag"] == "red"
     assert fields[".x:bizTransactionList"] == [{"bizTransaction": "urn:x:2"}, {"type": "po", "bizTransaction": "urn:x:1"}]
+
+
+def claim_of(folder: Path, prefixes: dict[str, str] | None = None, **told: Any) -> Claim:
+    """What the event claims with these members."""
+    [item] = read(written(folder / "one.jsonld", {**EVENT, **told}, prefixes or {}), Context("HOSPITAL"))
+    assert isinstance(item, Item)
+    return item.claims[0]
+
+
+ORDER = record_id("episode", parse("coi:COI-1", cls="episode"))
+
+
+@pytest.mark.parametrize("transaction", ["coi:COI-1", " COI:COI-1", "urn:veintrace:episode:coi:COI-1", f"urn:veintrace:{ORDER}"])
+@pytest.mark.parametrize("type_", [{}, {"type": "prodorder"}, {"type": "https://example.com/btt/chain-of-identity"}])
+def test_a_business_transaction_that_is_a_chain_of_identity_is_the_therapy_order(
+    tmp_path: Path, transaction: str, type_: dict[str, str]
+) -> None:
+    told = [{"type": "po", "bizTransaction": "urn:epcglobal:cbv:bt:4012345000115:4711"}, {**type_, "bizTransaction": transaction}]
+    claim = claim_of(tmp_path, bizTransactionList=told)
+    assert claim.fields["FOR_EPISODE"] == ORDER
+    assert len(claim.fields[".x:bizTransactionList"]) == 2
+
+
+def test_other_business_transactions_are_no_therapy_order(tmp_path: Path) -> None:
+    told = [{"bizTransaction": each} for each in ("urn:epcglobal:cbv:bt:4012345000115:COI-1", "https://example.com/coi:COI-1")]
+    assert "FOR_EPISODE" not in claim_of(tmp_path, bizTransactionList=told).fields
+    prefixes = {"coi": "https://example.com/coins/"}
+    assert "FOR_EPISODE" not in claim_of(tmp_path, prefixes, bizTransactionList=[{"bizTransaction": "coi:COI-1"}]).fields
+
+
+def test_an_event_of_two_therapy_orders_is_for_neither_and_says_so(tmp_path: Path) -> None:
+    told = [{"bizTransaction": "coi:COI-1"}, {"bizTransaction": "coi:COI-2"}]
+    [item] = read(written(tmp_path / "one.jsonld", {**EVENT, "bizTransactionList": told}, {}), Context("HOSPITAL"))
+    assert isinstance(item, Item)
+    assert "FOR_EPISODE" not in item.claims[0].fields
+    assert item.claims[0].fields[".x:bizTransactionList"] == told
+    assert item.notes == ("events of several therapy orders, which stand in their business transactions alone",)
+
+
+@pytest.mark.parametrize(
+    ("bizstep", "type_"),
+    [
+        ("https://example.com/bizstep/thaw", "thaw"),
+        ("urn:example:bizstep:thawing", "thaw"),
+        ("https://example.com/voc#BizStep-Release", "release"),
+        ("ex:infusion", "infusion"),
+    ],
+)
+def test_a_business_step_of_ones_own_that_ends_in_a_word_of_ours_is_that_step(tmp_path: Path, bizstep: str, type_: str) -> None:
+    fields = claim_of(tmp_path, bizStep=bizstep).fields
+    assert (fields["kind"], fields[".type"], fields[".x:bizStep"]) == ("Step", type_, bizstep)
+
+
+@pytest.mark.parametrize(
+    "bizstep",
+    ["urn:example:bizstep:shipping", "urn:example:bizstep:thaw2", "https://example.com/thaw/", "urn:example:prethaw"],
+)
+def test_any_other_business_step_of_ones_own_stays_what_it_is(tmp_path: Path, bizstep: str) -> None:
+    fields = claim_of(tmp_path, bizStep=bizstep).fields
+    assert (fields["kind"], fields[".type"]) == ("Step", bizstep)
+    assert ".x:bizStep" not in fields
+
+
+def test_all_kinds_of_step_that_questions_ask_for_can_be_said_in_epcis() -> None:
+    asked = {*COLLECTION, *INFUSION, *DISCARD, *AFTER, *INTO_PERSON} - BIZSTEPS
+    assert {step_type(f"https://example.com/bizstep/{word}") for word in asked} == asked
 
 
 @pytest.mark.parametrize(

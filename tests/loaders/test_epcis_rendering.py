@@ -77,6 +77,14 @@ def test_a_step_that_uses_something_up_is_a_transformation_with_an_id(document: 
     assert "veintrace:implied" not in event
 
 
+def test_the_therapy_order_of_a_step_is_a_business_transaction(document: Callable[..., dict[str, Any]]) -> None:
+    step = f"id,type,started_at,for_episode\nS-1,thaw,{TIME},coi:COI-1\n"
+    [event] = events(document(step=step, subject_of="source,target\nM-1,S-1\n"))
+    assert event["bizTransactionList"] == [{"bizTransaction": "urn:veintrace:episode:coi:COI-1"}]
+    assert event["veintrace:implied"] == ["action", "x:bizTransactionList"]
+    assert "veintrace:FOR_EPISODE" not in event
+
+
 def test_a_step_that_makes_something_of_nothing_adds_it(document: Callable[..., dict[str, Any]]) -> None:
     [event] = events(document(step=f"id,type,started_at\nS-1,commissioning,{TIME}\n", output="source,target\nS-1,M-1\n"))
     assert event == {
