@@ -3,12 +3,15 @@
 Two systems that export one event give it one hash; what is kept of it must be one too, or the later would seem to change it.
 """
 
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from graph import times
-from loaders.epcis_words import local_word
+from graph.errors import TraceError
+from loaders.epcis_words import ILMD, local_word
 from loaders.event_hash import expanded, identifier, instant, is_plain
 
 _STANDARD = {
@@ -19,6 +22,9 @@ _STANDARD = {
     "{https://ref.gs1.org/epcis/}": "epcis:",
 }
 """Namespaces of GS1, which keep their usual prefix."""
+MEASURES = frozenset(("value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"))
+"""Fields of a sensor report that are numbers."""
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _TIMES = frozenset(("time", "startTime", "endTime"))
 _WORDS = frozenset(("type", "exception", "component"))
 
@@ -108,12 +114,26 @@ def _part(key: str, value: Any, prefixes: Mapping[str, str]) -> Any:
     return named(value, prefixes)
 
 
+def number(text: str) -> int | float | str:
+    """A decimal as JSON would have it; any other text as it is."""
+    if not _NUMBER.match(text):
+        return text
+    value = float(text)
+    return _whole(value) if math.isfinite(value) else text
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
 def _fields(told: Mapping[str, Any], prefixes: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for key, value in told.items():
         if not is_plain(key) or not isinstance(value, str | float):
             yield name(key, prefixes), named(value, prefixes)
         elif isinstance(value, float):
-            yield key, int(value) if value.is_integer() and abs(value) < 2**53 else value
+            yield key, _whole(value)
+        elif key in MEASURES:
+            yield key, number(value.strip())
         elif key in _TIMES:
             yield key, instant(value)
         else:
@@ -132,3 +152,23 @@ def event_time(stamp: str, offset: str) -> str:
         return times.canonical(moment.astimezone(zone).isoformat())
     except OverflowError:
         return text
+
+
+def master_values(ilmd: Mapping[str, Any]) -> dict[str, Any]:
+    """Master data of an instance or lot: fields of ours by their CBV names, the rest kept under its own name."""
+    values: dict[str, Any] = {}
+    for name, value in ilmd.items():
+        if name == "type":
+            continue
+        field = ILMD.get(local_name(name))
+        if field == "expires_at" and isinstance(value, str):
+            try:
+                values[".expires_at"] = times.canonical(value)
+                continue
+            except TraceError:
+                field = None
+        if field and isinstance(value, str):
+            values[f".{field}"] = value
+        else:
+            values[f".x:{name}"] = value
+    return values

@@ -107,15 +107,17 @@ def problems_of(event: Any) -> list[Problem]:
     """Everything wrong with one event; an empty list where it can be loaded."""
     if not isinstance(event, dict):
         return [_problem("", event, "NOT_AN_EVENT", "an event is a JSON object", "give an EPCIS event")]
-    if event.get("type") not in EVENTS:
-        return [
-            _problem(
-                "type", event.get("type"), "UNKNOWN_EVENT_TYPE", "it is no EPCIS event type", f"one of {', '.join(sorted(EVENTS))}"
-            )
-        ]
+    if (type_ := event.get("type")) not in EVENTS:
+        return [_problem("type", type_, "UNKNOWN_EVENT_TYPE", "it is no EPCIS event type", _repair_of_type(event))]
     if _depth(event) > _MOST_NESTED:
         return [_problem("", "", "TOO_DEEP", f"values are nested deeper than {_MOST_NESTED}", "flatten the extensions")]
     return [problem for check in (_times, _action, _objects, _lists, _words, _places) for problem in check(event)]
+
+
+def _repair_of_type(event: Mapping[str, Any]) -> str:
+    if event.get("type") == "QuantityEvent":
+        return "write it as an ObjectEvent with a quantityList: EPCIS 1.1 deprecated it, and 2.0 has none"
+    return "name the type as type" if event.get("isA") in EVENTS else f"one of {', '.join(sorted(EVENTS))}"
 
 
 def _problem(field: str, value: Any, code: str, reason: str, repair: str) -> Problem:

@@ -5,14 +5,12 @@ Sources: the schemas of EPCIS 1.2 and 2.0 and the twins that openepcis publishes
 all it holds: repeated elements are a list, attributes are members, text is never read as a number.
 """
 
-import math
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from lxml.etree import _Element
 
-from loaders.epcis_alike import add, gathered
+from loaders.epcis_alike import MEASURES, add, gathered, number
 from loaders.epcis_check import BIZSTEPS, DISPOSITIONS
 from loaders.epcis_words import local_word
 from loaders.items import Problem
@@ -29,8 +27,6 @@ WRAPPERS = ("extension", "baseExtension")
 _OURS = frozenset((None, *DOCUMENTS, *QUERIES))
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _TIMES = ("eventTime", "recordTime", "eventTimeZoneOffset")
-_NUMBERS = ("value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _REPEATED = frozenset(("certificationInfo", "set", "unset"))
 _MOST_ATTRIBUTES = 200
@@ -155,7 +151,7 @@ class _Reader:
             for child in _unwrapped(item):
                 field = standard_name(child) or self._name(child)
                 text = own_text(child)
-                self._put(told, field, _number(text) if field == "quantity" else text)
+                self._put(told, field, number(text) if field == "quantity" else text)
             found.append(told)
         return found
 
@@ -221,8 +217,8 @@ class _Reader:
     def _sensor_fields(self, element: _Element) -> _Told:
         told: _Told = {}
         for name, text in self._attributes(element):
-            if name in _NUMBERS:
-                told[name] = _number(text)
+            if name in MEASURES:
+                told[name] = number(text)
             elif name == "booleanValue":
                 told[name] = _BOOLEANS.get(text, text)
             else:
@@ -293,13 +289,3 @@ def _known(text: str, words: frozenset[str]) -> str:
     """The bare word where it is one of CBV 2.0; older words stay URNs, as JSON-LD would have them."""
     word = local_word(text)
     return word if word in words else text
-
-
-def _number(text: str) -> int | float | str:
-    """A decimal as JSON would have it; any other text as it is."""
-    if not _NUMBER.match(text):
-        return text
-    value = float(text)
-    if not math.isfinite(value):
-        return text
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value

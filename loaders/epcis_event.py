@@ -18,7 +18,7 @@ from graph.identifiers import Identifier, id_of_uri, keyed_id, lenient, parse, r
 from loaders import epcis_alike, epcis_own, epcis_sensors
 from loaders.epcis_check import problems_of
 from loaders.epcis_said import KEY
-from loaders.epcis_words import ARRIVALS, DEPARTURES, ILMD, local_word, step_type
+from loaders.epcis_words import ARRIVALS, DEPARTURES, local_word, step_type
 from loaders.event_hash import event_hash, identifier
 from loaders.items import Context, Draft, Item, Problem, Refused
 
@@ -262,20 +262,18 @@ class _Event:
     ) -> None:
         """State a relation to each object of two lists.
 
-        Lists that name one twice are kept, too, for its relation is one."""
+        Lists that name one twice are kept, too, for its relation is one: of the sum, where the parts have one unit."""
         told = {"role": role} if role else {}
-        related = []
-        for text in self.event.get(epcs) or ():
-            record, name = self._object(text, 0)
-            related.append(record)
-            draft.relate(type_, record, name, incoming=incoming, **told)
+        related = [self._object(text, 0) for text in self.event.get(epcs) or ()]
+        amounts: dict[str, list[_Amount]] = {}
         for index, element in enumerate(self.event.get(quantities) or ()):
-            record, name = self._object(element["epcClass"], index)
             amount = element.get("quantity")
-            quantity = None if amount is None else float(amount)
-            related.append(record)
-            draft.relate(type_, record, name, incoming=incoming, quantity=quantity, unit=element.get("uom"), **told)
-        if len(related) > len(set(related)):
+            related.append(self._object(element["epcClass"], index))
+            amounts.setdefault(related[-1][0], []).append((None if amount is None else float(amount), element.get("uom")))
+        for record, name in dict(related).items():
+            quantity, unit = _total(amounts.get(record, []))
+            draft.relate(type_, record, name, incoming=incoming, quantity=quantity, unit=unit, **told)
+        if len(related) > len(dict(related)):
             for field in (epcs, quantities):
                 draft.value(f"x:{field}", epcis_alike.objects(self.event.get(field)) or None)
 
@@ -309,7 +307,7 @@ class _Event:
                 fields[f"is {label}"] = True
             yield Claim(self.steward, record, fields, evidence, TIMELESS, {record: name})
             if record in outputs:
-                values = master_values(epcis_alike.named(ilmd, self.prefixes))
+                values = epcis_alike.master_values(epcis_alike.named(ilmd, self.prefixes))
                 if values:
                     yield Claim(self.steward, record, values, evidence, self.recorded, {record: name})
 
@@ -336,6 +334,18 @@ class _Event:
         )
         epcs = [self._object(text, 0)[0] for text in self.event.get(names[0]) or ()]
         return {*epcs, *(self._object(e["epcClass"], i)[0] for i, e in enumerate(self.event.get(names[1]) or ()))}
+
+
+_Amount = tuple[float | None, str | None]
+
+
+def _total(amounts: list[_Amount]) -> _Amount:
+    """Quantity and unit of all amounts together; nothing where they cannot be added up."""
+    if len(amounts) == 1:
+        return amounts[0]
+    quantities = [quantity for quantity, _ in amounts if quantity is not None]
+    alike = len({unit for _, unit in amounts}) == 1 and len(quantities) == len(amounts)
+    return (sum(quantities), amounts[0][1]) if alike else (None, None)
 
 
 def _place(value: Any) -> str | None:
@@ -372,23 +382,3 @@ def _party(elements: Any, item: str) -> str | None:
     """Who gives or takes: the possessing party, else the owning one, else the location."""
     told = {local_word(str(e.get("type", ""))): e.get(item) for e in elements or () if isinstance(e, dict)}
     return next((str(told[type_]) for type_ in _PARTY_ORDER if told.get(type_)), None)
-
-
-def master_values(ilmd: Mapping[str, Any]) -> dict[str, Any]:
-    """Master data of an instance or lot: fields of ours by their CBV names, the rest kept under its own name."""
-    values: dict[str, Any] = {}
-    for name, value in ilmd.items():
-        if name == "type":
-            continue
-        field = ILMD.get(epcis_alike.local_name(name))
-        if field == "expires_at" and isinstance(value, str):
-            try:
-                values[".expires_at"] = times.canonical(value)
-                continue
-            except TraceError:
-                field = None
-        if field and isinstance(value, str):
-            values[f".{field}"] = value
-        else:
-            values[f".x:{name}"] = value
-    return values

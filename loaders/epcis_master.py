@@ -14,14 +14,14 @@ from graph.errors import TraceError
 from graph.identifiers import id_of_uri, keyed_id, lenient
 from graph.model import CLASSES
 from loaders import epcis_alike
-from loaders.epcis_event import Source, kind_of, master_values, problem_of
+from loaders.epcis_event import Source, kind_of, problem_of
 from loaders.epcis_own import Own
 from loaders.epcis_said import NAMESPACE, RECORDED, REPEATED, name_spelt, record_of
 from loaders.items import Draft, Item, MasterElement, Problem, Refused
 
 OWN_TYPE = "urn:veintrace:epcis:vtype:"
 """Begins the type of a vocabulary of ours; the class of its records follows."""
-_PLACES = frozenset(("location", "businesslocation", "bizlocation", "readpoint", "party", "sourcedest", "site"))
+_PLACES = frozenset(("location", "businesslocation", "bizlocation", "readpoint", "party", "tradingparty", "sourcedest", "site"))
 _THINGS = frozenset(("epcclass", "epcinstance"))
 _KNOWN = "a vocabulary of EPCClass, EPCInstance, BusinessLocation, ReadPoint, Location, SourceDest or Party"
 _CBV = ("urn:epcglobal:cbv:mda#", "urn:epcglobal:cbv:mda:", "https://ref.gs1.org/cbv/mda#")
@@ -122,7 +122,7 @@ class _Element:
     def _values(self, draft: Draft) -> None:
         children = self._element.get("children")
         if self._class != "organization":
-            draft.fields.update(master_values(self._told))
+            draft.fields.update(epcis_alike.master_values(self._told))
             draft.value("x:children", children or None)
             return
         for name, value in self._told.items():

@@ -14,7 +14,7 @@ from loaders.epcis import read
 from loaders.epcis_alike import event_time, local_name, name, named, sensors
 from loaders.epcis_check import BIZSTEPS
 from loaders.epcis_words import step_type
-from loaders.items import Context, Item
+from loaders.items import Context, Item, Refused
 from loaders.pipeline import LoadReport
 from queries.handoffs import COLLECTION, DISCARD, INFUSION
 from queries.recall import AFTER, INTO_PERSON
@@ -125,6 +125,39 @@ def test_any_other_business_step_of_ones_own_stays_what_it_is(tmp_path: Path, bi
     fields = claim_of(tmp_path, bizStep=bizstep).fields
     assert (fields["kind"], fields[".type"]) == ("Step", bizstep)
     assert ".x:bizStep" not in fields
+
+
+@pytest.mark.parametrize(
+    ("amounts", "quantity", "unit"),
+    [
+        ([{"quantity": 100, "uom": "KGM"}, {"quantity": 50.5, "uom": "KGM"}], 150.5, "KGM"),
+        ([{"quantity": 100}, {"quantity": 50}], 150.0, None),
+        ([{"quantity": 100, "uom": "KGM"}, {"quantity": 50, "uom": "LTR"}], None, None),
+        ([{"quantity": 100, "uom": "KGM"}, {}], None, None),
+        ([{"quantity": 100, "uom": "KGM"}], 100.0, "KGM"),
+    ],
+)
+def test_a_lot_listed_in_parts_is_there_with_their_sum(
+    tmp_path: Path, amounts: list[dict[str, Any]], quantity: float | None, unit: str | None
+) -> None:
+    """Where they cannot be added up none is told; the parts are kept."""
+    lot = "https://id.gs1.org/01/04012345222227/10/L"
+    told = [{"epcClass": lot, **amount} for amount in amounts]
+    fields = claim_of(tmp_path, epcList=None, quantityList=told).fields
+    [path] = [path for path in fields if path.startswith("OUTPUT ") and path.count(" ") == 1]
+    assert (fields.get(f"{path} quantity"), fields.get(f"{path} unit")) == (quantity, unit)
+    assert fields.get(".x:quantityList") == (told if len(told) > 1 else None)
+
+
+@pytest.mark.parametrize(
+    ("told", "repair"),
+    [({"type": "QuantityEvent"}, "ObjectEvent with a quantityList"), ({"isA": "ObjectEvent"}, "name the type as type")],
+)
+def test_an_event_of_an_older_standard_is_refused_with_what_it_is_now(tmp_path: Path, told: dict[str, str], repair: str) -> None:
+    bare = {name: value for name, value in EVENT.items() if name != "type"}
+    [item] = read(written(tmp_path / "one.jsonld", {**bare, **told}, {}), Context("HOSPITAL"))
+    assert isinstance(item, Refused)
+    assert repair in item.problems[0].repair
 
 
 def test_all_kinds_of_step_that_questions_ask_for_can_be_said_in_epcis() -> None:

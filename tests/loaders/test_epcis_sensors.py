@@ -67,6 +67,17 @@ def test_each_value_of_a_report_is_a_reading(report: dict[str, Any], told: list[
     assert list(readings([{"sensorReport": [report]}], WHEN)) == [{**common, **each} for each in told]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"), [(" 22.50 ", 22.5), ("-1.5e2", -150.0), ("22,5", None), ("1e999", None), ("", None), ("0x1F", None)]
+)
+def test_a_number_that_json_tells_as_a_text_is_that_number(tmp_path: Path, text: str, told: float | None) -> None:
+    """As it is in XML, where all is text."""
+    report = {"type": "Temperature", "value": text, "uom": "CEL"}
+    [one] = observations(tmp_path / "events.json", {**EVENT, "sensorElementList": [{"sensorReport": [report]}]})
+    assert one.fields.get(".value") == told
+    assert (".value_text" in one.fields) is (told is None)
+
+
 def test_a_report_has_the_time_and_device_of_its_element_where_it_gives_none() -> None:
     element = {
         "sensorMetadata": {"startTime": TIME, "endTime": WHEN, "deviceID": "urn:x:1"},
