@@ -4,6 +4,7 @@ A flag wins over the environment, the environment over the default. Secrets come
 """
 
 import getpass
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ SETTINGS = (
     Setting("VEINTRACE_TIMEOUT", "30", "Seconds after which a query is stopped."),
     Setting("VEINTRACE_CACHE", "", "Folder for snapshots of graphs (default: beside the graph, FILE.snapshots)."),
     Setting("VEINTRACE_QUARANTINE", "veintrace-quarantine", "Folder for what a load refuses."),
+    Setting("VEINTRACE_QUARANTINE_GIB", "10", "GiB that it may hold before uploads are refused."),
     Setting("VEINTRACE_LOAD_TOKENS", "", "Who may load through the service: ORG=TOKEN, separated by commas."),
     Setting("VEINTRACE_PSEUDONYM_KEY", "", "Secret that keys the hashes of record numbers in FHIR; without it none is kept."),
     Setting("NEO4J_USER", "", "User for Neo4j."),
@@ -75,6 +77,19 @@ def timeout() -> float:
     if not 0 < seconds <= 3600:
         raise UsageError("VEINTRACE_TIMEOUT must be between 0 and 3600 seconds", variable="VEINTRACE_TIMEOUT")
     return seconds
+
+
+def quarantine_most() -> int:
+    """Bytes that the quarantine may hold before uploads are refused. Raises `UsageError`."""
+    text = value("VEINTRACE_QUARANTINE_GIB")
+    try:
+        most = float(text)
+    except ValueError:
+        most = math.nan
+    if not 0 <= most < 2**20:
+        reason = f"VEINTRACE_QUARANTINE_GIB is {text!r}; give a number of GiB, such as 10"
+        raise UsageError(reason, variable="VEINTRACE_QUARANTINE_GIB")
+    return int(most * 2**30)
 
 
 def shown() -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ import orjson
 
 from api import settings
 from graph import naming
-from graph.errors import Busy, KeyReused, NotAuthenticated, UnknownIdentifier, UsageError
+from graph.errors import Busy, KeyReused, NotAuthenticated, QuarantineFull, UnknownIdentifier, UsageError
 from graph.store import Store
 from loaders import pipeline, scratch
 from loaders.room import Room, full_told
@@ -107,6 +107,7 @@ class Uploads:
     def __init__(self, store: Store, quarantine: Path, stewards: Mapping[str, str]) -> None:
         self._store, self._quarantine, self._stewards = store, quarantine, stewards
         self._answers = quarantine / _ANSWERS
+        self._most_refused = settings.quarantine_most()
         self._worker = ThreadPoolExecutor(1, "load")
         self._waiting, self._coming, self._lock = 0, Counter[str](), Lock()
         self._looked = 0.0
@@ -174,6 +175,7 @@ class Uploads:
                 if known["sent"] != sent:
                     raise KeyReused(str(upload.key))
                 return {**known["answer"], "replayed": True}
+            self._look_at_quarantine()
             report = self._loaded(upload)
             answer = _told(report.as_dict(), upload.folder)
             if report.quarantine and not report.dry_run:
@@ -185,6 +187,16 @@ class Uploads:
             self.forget(upload.folder)
             with self._lock:
                 self._waiting -= 1
+
+    def _look_at_quarantine(self) -> None:
+        """Raises `QuarantineFull` where uploads before left no room for what another may leave."""
+        held = 0
+        for folder, _, names in os.walk(self._quarantine):
+            for name in names:
+                with suppress(OSError):  # it may be cleared meanwhile
+                    held += os.stat(os.path.join(folder, name)).st_size
+        if held > self._most_refused:
+            raise QuarantineFull(self._most_refused)
 
     def _loaded(self, upload: Upload) -> pipeline.LoadReport:
         options = pipeline.Options(

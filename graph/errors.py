@@ -216,6 +216,21 @@ class DiskFull(TraceError):
         )
 
 
+class QuarantineFull(TraceError):
+    """What uploads before this one refused takes all the room it may."""
+
+    code = "QUARANTINE_FULL"
+    http_status = 507
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"what was refused of uploads takes the {most:,} bytes it may; nothing of this one was loaded. Who runs the service "
+            "clears its quarantine (VEINTRACE_QUARANTINE) or allows more (VEINTRACE_QUARANTINE_GIB)",
+            limit="bytes",
+            most=most,
+        )
+
+
 class DeadlineExceeded(TraceError):
     """The work was stopped in the store because its time was up."""
 

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from starlette.types import Message
 
 from api import app, settings, uploads
 from api.app import make_app
-from graph.errors import Busy, UsageError
+from graph.errors import Busy, QuarantineFull, UsageError
 from graph.sqlite_store import SqliteStore
 from graph.view import view
 from loaders import room
@@ -300,6 +301,39 @@ def test_who_is_told_to_come_again_has_sent_for_nothing_and_can_send_later(
         status, told = send(PEOPLE, name="person.csv")
     assert (status, code_of(told), store.head()) == (503, "BUSY", None)
     assert send(PEOPLE, name="person.csv")[1]["totals"]["added"] == 2
+
+
+def test_a_quarantine_that_is_full_takes_no_further_upload(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked again under its key is still answered, and what was refused can still be fetched and cleared."""
+    monkeypatch.setenv("VEINTRACE_QUARANTINE_GIB", "0")
+    service = uploads.Uploads(store, tmp_path / "quarantine", {HOSPITAL: "HOSPITAL"})
+
+    def loaded(text: str, key: str | None = None) -> dict[str, Any]:
+        folder = service.folder()
+        uploads.written(folder, [("person.csv", text)])
+        return service.land(uploads.Upload("HOSPITAL", folder, key)).result()
+
+    first = loaded("id,role\nP-1,nobody\n", "monday")
+    assert (first["totals"]["refused"], first["replayed"]) == (1, False)
+    with pytest.raises(QuarantineFull, match="VEINTRACE_QUARANTINE_GIB"):
+        loaded(PEOPLE)
+    assert store.head() is None
+    assert loaded("id,role\nP-1,nobody\n", "monday")["replayed"] is True
+    assert b"".join(service.refused("HOSPITAL", first["load_id"]))
+    shutil.rmtree(tmp_path / "quarantine")
+    assert loaded(PEOPLE)["totals"]["added"] == 2
+    service.close()
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "nan", "1e30"])
+def test_a_limit_that_is_none_is_a_wrong_call(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("VEINTRACE_QUARANTINE_GIB", text)
+    with pytest.raises(UsageError, match="give a number of GiB"):
+        uploads.Uploads(store, tmp_path, {})
 
 
 def test_what_would_fill_the_disk_is_refused_and_leaves_nothing(
