@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from graph import gs1
 from graph.errors import InvalidIdentifier
-from graph.identifiers import Identifier, lenient, parse
+from graph.identifiers import Identifier, lenient, parse, record_id
 
 CLASS_LEVEL = [
     ("urn:epc:idpat:sgtin:4054739.099914.*", "https://id.gs1.org/01/04054739999148"),
@@ -146,3 +146,10 @@ def test_any_serial_number_survives_its_escapes(serial: str) -> None:
     assert link is not None
     assert gs1.from_link(link) == link
     assert parse(link, cls="object").text == link
+
+
+def test_a_party_and_a_place_of_one_gln_are_two_until_somebody_says_they_are_one() -> None:
+    """GS1 GLN Allocation Rules: a GLN may name a legal entity, a location of it, or both."""
+    party, place = (parse(text, cls="organization") for text in ("urn:epc:id:pgln:4012345.00011", "urn:epc:id:sgln:4012345.00011.0"))
+    assert (party.scheme, place.scheme) == ("pgln", "sgln")
+    assert record_id("organization", party) != record_id("organization", place)
