@@ -6,6 +6,7 @@ telecoms, narratives, photos, notes, record numbers) goes no further than the fi
 
 import hashlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -27,10 +28,9 @@ from loaders.fhir_names import CLASS_OF, ROW, Entries, Names, Within, alone, id_
 from loaders.fhir_told import Told
 from loaders.fhir_types import Resource
 from loaders.items import Context, FhirEntry, Item, Problem, Refused
-from loaders.json_stream import MOST_BYTES, around, items
+from loaders.json_stream import MOST_BYTES, around, items, whole
 
 _LINES = (".ndjson", ".jsonl")
-_MARK = b"\xef\xbb\xbf"
 _LISTS = ("", "entry")
 _WHOLE = 4 * 2**20
 """Bytes of a document that is read at one go."""
@@ -78,7 +78,7 @@ def read(path: Path, context: Context) -> Iterator[Item | Refused]:
         yield from reader.lines(path)
         return
     if path.stat().st_size <= _WHOLE:
-        yield from reader.document(_whole(path), path)
+        yield from reader.document(whole(path), path)
         return
     third = path.stat().st_size // 3
     head = around(path, _LISTS, lambda at: context.reached(at // 3))
@@ -92,22 +92,13 @@ def read(path: Path, context: Context) -> Iterator[Item | Refused]:
         yield from reader.resource(each, None, f"/{index}", 0) if listed else reader.entry(each, f"/entry/{index}", 0)
 
 
-def _whole(path: Path) -> Any:
-    """A document. Raises `UnreadableSource`."""
-    try:
-        return orjson.loads(path.read_bytes().removeprefix(_MARK))
-    except orjson.JSONDecodeError as error:
-        place = f"line {error.lineno} column {error.colno}"
-        raise UnreadableSource(str(path), place, f"it is not JSON: {error.msg}", "mend the file at this place") from None
-
-
 def _is_lines(path: Path) -> bool:
     """Whether a file is NDJSON: its first line is an object by itself, or one of the next a resource, where that is no document.
 
     Of a file that is not named so it must be the second: the bundle around the others of a damaged document says whose they are."""
     named = path.suffix.lower() in _LINES
     with path.open("rb") as file:
-        lines = filter(None, (line.removeprefix(_MARK).strip() for line in iter(lambda: file.readline(MOST_BYTES), b"")))
+        lines = filter(None, (line.removeprefix(BOM_UTF8).strip() for line in iter(lambda: file.readline(MOST_BYTES), b"")))
         first = next(lines, b"")
         if isinstance(_line(first), dict):
             return named or next(lines, None) is not None
@@ -121,7 +112,7 @@ def _is_lines(path: Path) -> bool:
 def _begins_whole(path: Path) -> bool:
     """Whether a file is one document of JSON, as far as the lines of its beginning tell."""
     with path.open("rb") as file:
-        head = file.read(_WHOLE).removeprefix(_MARK)
+        head = file.read(_WHOLE).removeprefix(BOM_UTF8)
         cut = bool(file.read(1))
     try:
         orjson.loads(head[: head.rfind(b"\n")] if cut else head)
@@ -137,7 +128,7 @@ def _is_resource(told: Any) -> bool:
 def _line(line: bytes) -> Any:
     """What a line is by itself; None where that is no JSON."""
     try:
-        return orjson.loads(line.removeprefix(_MARK))
+        return orjson.loads(line.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
         return None
 
@@ -185,7 +176,7 @@ class _Reader:
                     continue
                 if not number % 1000:
                     self._context.reached(file.tell())
-                if not (text := line.removeprefix(_MARK).strip()):
+                if not (text := line.removeprefix(BOM_UTF8).strip()):
                     continue
                 try:
                     told = orjson.loads(text)

@@ -1,5 +1,6 @@
 """What a file of JSON is: EPCIS, FHIR or an OCEL log, told by the members of its outermost object, or of the first in a list."""
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import ijson
@@ -31,7 +32,7 @@ class _Beginning:
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
-            self._data = file.read(_LOOKED_AT).removeprefix(b"\xef\xbb\xbf")
+            self._data = file.read(_LOOKED_AT).removeprefix(BOM_UTF8)
 
     def read(self, size: int = -1) -> bytes:
         """A stretch of them: a small one first, as most documents tell at once."""

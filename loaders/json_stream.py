@@ -5,6 +5,7 @@ surrogate without its pair, which it would replace; that is looked for here.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
@@ -23,7 +24,6 @@ DEEPEST = 200
 LONGEST_NAME = 1_000
 """Characters that the name of a member may have; URIs of real documents stay below 200."""
 _AWAY = "\0"  # a name that is no part of a place
-_MARK = b"\xef\xbb\xbf"
 _TOLD = 2**20
 _PLACED = 64 * 2**20
 """In a file of so many bytes the line of a fault is looked up."""
@@ -58,19 +58,21 @@ def _guarded(path: Path, stretch: "_Stretch", read: Callable[[], Any]) -> Any:
     try:
         return read()
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        place, reason = _place(path) or (f"byte {stretch.at:,} or before", str(error).splitlines()[0].strip("b'\""))
-        raise UnreadableSource(str(path), place, f"it is not JSON: {reason}", "mend the file at this place") from None
+        if path.stat().st_size <= _PLACED:
+            whole(path)  # which tells line and column
+        raise _no_json(path, f"byte {stretch.at:,} or before", str(error).splitlines()[0].strip("b'\"")) from None
 
 
-def _place(path: Path) -> tuple[str, str] | None:
-    """Line and column of a fault, and what it is; None where the file is too long to look."""
-    if path.stat().st_size > _PLACED:
-        return None
+def whole(path: Path) -> Any:
+    """A document that fits into memory. Raises `UnreadableSource`."""
     try:
-        orjson.loads(path.read_bytes().removeprefix(_MARK))
+        return orjson.loads(path.read_bytes().removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        return f"line {error.lineno} column {error.colno}", error.msg
-    return None
+        raise _no_json(path, f"line {error.lineno} column {error.colno}", error.msg) from None
+
+
+def _no_json(path: Path, place: str, reason: str) -> UnreadableSource:
+    return UnreadableSource(str(path), place, f"it is not JSON: {reason}", "mend the file at this place")
 
 
 def _built(stretch: "_Stretch", places: Collection[str], counts: Counter[str]) -> Any:
@@ -139,7 +141,7 @@ class _Stretch:
         self._file, self._reached, self._most = file, reached, most
         self._begun = self._told = 0
         self._tail = b""
-        if file.read(len(_MARK)) != _MARK:
+        if file.read(len(BOM_UTF8)) != BOM_UTF8:
             file.seek(0)
 
     def passed(self) -> None:

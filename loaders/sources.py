@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,6 @@ _TABULAR = (".xlsx", ".xlsm", ".xls", ".ods", ".tsv", ".tab", ".dat")
 _NO_MAPPINGS = Mappings()
 _RELATIONS = frozenset((*RELATIONS, "CONTAINED_IN"))
 _BRACES, _BRACKET = (b"{", b"["), b"<"
-_MARK = b"\xef\xbb\xbf"
 _NAMES = ", ".join(name.lower() for name in (*MODELS, *RELATIONS, "CONTAINED_IN"))
 NAME_IT = f"name a CSV or Parquet file after its kind or relation ({_NAMES}), give EPCIS, FHIR in JSON, an OCEL log, or a --mapping"
 """How to name a file that can be loaded."""
@@ -214,7 +214,7 @@ def format_of(path: Path) -> str | None:
     """One of `FORMATS`, by what a file begins with, else by its name, else a table; None of a workbook.
 
     Whether it is that at all is for its reader to say."""
-    start = beginning(path).removeprefix(_MARK).replace(b"\0", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
+    start = beginning(path).removeprefix(BOM_UTF8).replace(b"\0", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
     if start.startswith(b"PAR1"):
         return "parquet"
     if start.startswith(b"PK"):
