@@ -150,6 +150,7 @@ def test_any_serial_number_survives_its_escapes(serial: str) -> None:
 
 def test_a_party_and_a_place_of_one_gln_are_two_until_somebody_says_they_are_one() -> None:
     """GS1 GLN Allocation Rules: a GLN may name a legal entity, a location of it, or both."""
-    party, place = (parse(text, cls="organization") for text in ("urn:epc:id:pgln:4012345.00011", "urn:epc:id:sgln:4012345.00011.0"))
+    urns = ("urn:epc:id:pgln:4012345.00011", "urn:epc:id:sgln:4012345.00011.0")
+    party, place = (parse(urn, cls="organization") for urn in urns)
     assert (party.scheme, place.scheme) == ("pgln", "sgln")
     assert record_id("organization", party) != record_id("organization", place)
