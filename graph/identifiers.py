@@ -84,6 +84,8 @@ _PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,99}\Z")
 _SPECIAL = re.compile(r"[:/=(@]")
 _PREFIXED = re.compile(r"([A-Za-z][A-Za-z0-9_]*):(.+)\Z")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
+_ROUNDED = re.compile(r"(?:\A|[^0-9A-Za-z.,])\d(?:[.,]\d+)?[Ee]\+(?:1[1-9]|[2-9]\d)\Z", re.ASCII)
+"""Ends in a long number as spreadsheets show it; others have the same text."""
 _URI_LIKE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|geo|did|tag|info|uuid|ni|mailto):)\S+\Z", re.IGNORECASE)
 _EVENT_HASH = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.0\Z")
 _OUR_WORDS = frozenset((*SCHEMES, *_FORBIDDEN, "gln")) - {"uri"}
@@ -208,11 +210,19 @@ def canonical_uri(text: str) -> str:
 
 
 def _local(value: str, cls: str, assigner: str | None) -> Identifier:
+    _not_rounded(value)
     if cls == "organization":
         return Identifier("org", value)
     if assigner is None:
         raise InvalidIdentifier(value, "a local number needs its assigner", f"write {value}@ORGANISATION")
     return Identifier("local", value, assigner)
+
+
+def _not_rounded(value: str) -> None:
+    """Raises `InvalidIdentifier` for a number of which a spreadsheet has dropped digits: it would name several things at once."""
+    if _ROUNDED.search(value):
+        reason = "a spreadsheet has rounded it: its last digits are lost"
+        raise InvalidIdentifier(value, reason, "make its column text where the file comes from, and export it again")
 
 
 def _special(text: str, cls: str, assigner: str | None) -> Identifier:
@@ -233,6 +243,7 @@ def _special(text: str, cls: str, assigner: str | None) -> Identifier:
         return Identifier("uri", text)
     value, at, stated = text.rpartition("@")
     if at and value and stated:
+        _not_rounded(value)
         return Identifier("local", value, stated)
     return _local(text, cls, assigner)
 
@@ -289,6 +300,7 @@ def _prefixed(text: str, name: str, value: str, cls: str, assigner: str | None) 
 
 def _assigned(text: str, name: str, value: str, assigner: str | None) -> Identifier:
     number, at, stated = value.rpartition("@")
+    _not_rounded(number if at else value)
     if at and number and stated:
         return Identifier(name, number, stated)
     if assigner is None:

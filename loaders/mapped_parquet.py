@@ -21,12 +21,15 @@ class AnyParquet(ParquetRows):
     def _as_text(self, name: str, kind: Any) -> pl.Expr:
         column = pl.col(name)
         if kind == pl.Time:
-            return column.dt.strftime("%H:%M:%S")
+            return column.dt.strftime("%H:%M:%S%.f")
         if kind == pl.Duration:
             return column.dt.to_string("iso")
         if kind == pl.Binary:
             return column.bin.encode("hex")
         if kind.is_nested():
-            whole = column if kind == pl.Struct else pl.struct(column)
-            return pl.when(column.is_not_null()).then(whole.struct.json_encode()).alias(name)
+            whole = column if kind == pl.Struct else pl.struct(column.alias("_"))
+            told = whole.struct.json_encode()
+            if kind != pl.Struct:
+                told = told.str.strip_prefix('{"_":').str.strip_suffix("}")
+            return pl.when(column.is_not_null()).then(told).alias(name)
         return super()._as_text(name, kind)

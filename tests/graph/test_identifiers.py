@@ -209,6 +209,18 @@ def test_every_scheme_says_what_it_is() -> None:
 # -- as URIs
 
 
+@pytest.mark.parametrize("text", ["3.40123E+17", "3,4e+17@LAB", "lot:1E+12@LAB", "local:3.40123E+17@LAB", "A-3.40123E+17"])
+def test_a_number_that_a_spreadsheet_rounded_names_nothing(text: str) -> None:
+    """All numbers with the same first digits would be one thing."""
+    with pytest.raises(InvalidIdentifier, match="last digits are lost"):
+        parse(text, cls="object", assigner="LAB")
+
+
+@pytest.mark.parametrize("text", ["1E+05", "12E+17", "E+12", "1E12", "3.4E-17", "X1.5E+17"])
+def test_other_numbers_with_letters_name_things(text: str) -> None:
+    assert parse(text, cls="object", assigner="LAB").value == text
+
+
 @pytest.mark.parametrize(
     ("cls", "text", "uri"),
     [

@@ -413,6 +413,16 @@ def test_a_workbook_that_cannot_be_read_is_refused_whole(
     assert report.refused[0]["code"] == "UNREADABLE_SOURCE"
 
 
+def test_times_of_day_and_lists_of_parquet_are_told_whole(tmp_path: Path) -> None:
+    path = tmp_path / "bags.parquet"
+    clock, tags = [time(10, 30), time(10, 30, 0, 500_000)], [["a", 'b"}'], []]
+    pl.DataFrame({"Bag": ["B1", "B2"], "Clock": clock, "Tags": tags}).write_parquet(path)
+    assert [(each[".name"], each[".status"]) for each in fields(made("", name="Clock", status="Tags"), path)] == [
+        ("10:30:00", '["a","b\\"}"]'),
+        ("10:30:00.500", "[]"),
+    ]
+
+
 def test_parquet_of_any_columns_is_read_and_mended_as_csv(
     store: SqliteStore, landed: Landed, mapping: Write, tmp_path: Path
 ) -> None:
@@ -436,7 +446,7 @@ def test_parquet_of_any_columns_is_read_and_mended_as_csv(
         "quantity": 1.25,
         "expires_at": "2024-07-01T08:00:00Z",
         "status": "09:05:00",
-        "name": '{"Parts":["a","b"]}',
+        "name": '["a","b"]',
     }
     [file] = Path(str(report.quarantine)).iterdir()
     assert file.name == "bags.parquet.csv"
