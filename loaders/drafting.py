@@ -11,10 +11,10 @@ from graph.errors import UsageError
 from graph.model import MODELS
 from loaders.csv_bundle import needed_of
 from loaders.csv_rows import NOTES
-from loaders.drafting_columns import UNIT, Guess, guesses, kind_of
+from loaders.drafting_columns import UNIT, Guess, guesses, kind_of, unit_in
 from loaders.drafting_log import LOGS, LogDraft
 from loaders.drafting_samples import Sample, decimals_of, samples
-from loaders.drafting_terms import is_private
+from loaders.drafting_terms import TOTALS, is_private
 from loaders.drafting_yaml import comment, text_of, value_of
 from loaders.mapped_values import is_instant, is_number
 from loaders.mapping import CELL, COLUMN, EXCEL, KINDS
@@ -107,7 +107,7 @@ class _Table:
         for name in header:
             values = self.sample.values(name)
             numbers = sum(1 for value in values if re.fullmatch(f"{_NUMBER}|{_LIMIT}", value))
-            measured = re.fullmatch(UNIT, name) or self.kind == "observation"
+            measured = unit_in(name) or self.kind == "observation"
             if measured and name not in taken and values and numbers * 10 >= len(values) * 9:
                 found.append(name)
         return found
@@ -120,6 +120,7 @@ class _Table:
         yield from (f"    {name}: {value_of(told)}" for name, told in self.sample.written.items())
         yield from self._unsure("    ", self.sample.unsure, tell=False)
         yield from self._numbers_and_times()
+        yield from self._totals()
         if self.private:
             yield from comment("    ", f"left out, for it may lead to a person (21 CFR 1271.290): {', '.join(self.private)}")
         if self.unused:
@@ -158,6 +159,16 @@ class _Table:
             told = f"times of {', '.join(local)} have no offset: in which zone are they? Without one, that of the steward"
             yield from self._unsure("    ", [told])
             yield "    # zone: Europe/Berlin"
+
+    def _totals(self) -> Iterator[str]:
+        """Leaves out rows that sum up others, which their first cell or what names them tells."""
+        keys = [guess.source for column, guess in self.columns.items() if column in ("id", "about")]
+        for name in dict.fromkeys([*keys, *self.sample.header[:1]]):
+            if found := sorted({value for value in self.sample.values(name) if value.strip(" :.").lower() in TOTALS}):
+                told = f"rows of which {name} is {', '.join(found)} seem to be sums of others, and are left out"
+                yield from self._unsure("    ", [told])
+                yield f"    where: {value_of({'column': name, 'not': found})}"
+                return
 
     def _about_ids(self, indent: str) -> Iterator[str]:
         if KINDS[self.kind] in MODELS and "id" not in self.columns and self.kind not in ("observation", "outcome"):
@@ -205,8 +216,8 @@ class _Table:
         united = [name for name in self.sample.header if re.fullmatch(UNIT, name)]
         told: dict[str, Any] = {"code": COLUMN}
         pattern = "|".join(map(re.escape, self.wide))
-        if {*self.wide} <= {*united}:
-            told = {"code": "code", "unit": _ucum([match["unit"] for name in self.wide if (match := re.fullmatch(UNIT, name))])}
+        if all(units := [unit_in(name) for name in self.wide]):
+            told = {"code": "code", "unit": _ucum([unit for unit in units if unit])}
             pattern = "".join(f"(?!{re.escape(name)}$)" for name in united if name not in self.wide) + UNIT
         yield from self._unsure(
             indent, [f"what {', '.join(self.wide[:10])} measure is told by their names alone: give codes and units"]

@@ -90,11 +90,17 @@ def guesses(sample: Sample, kind: str, header: Sequence[str]) -> dict[str, Guess
             found[guess.column] = guess
             used.add(name)
     measured = found.get("quantity") or found.get("value")
-    if measured and "unit" not in found and not re.fullmatch(UNIT, measured.source):
+    if measured and "unit" not in found and (unit := unit_in(measured.source)):
+        found["unit"] = Guess("unit", measured.source, {"value": unit.replace("^", "*")}, 5)
+    elif measured and "unit" not in found:
         measured.unsure.append("no column tells its unit: give it, as in unit: {value: mL}")
-    elif measured and "unit" not in found and (match := re.fullmatch(UNIT, measured.source)):
-        found["unit"] = Guess("unit", measured.source, {"value": match["unit"].replace("^", "*")}, 5)
     return {column: found[column] for column in columns_of(KINDS[kind]) if column in found}
+
+
+def unit_in(name: str) -> str | None:
+    """The unit in a column's name; a number alone only tells columns of one name apart."""
+    match = re.fullmatch(UNIT, name)
+    return match["unit"] if match and not match["unit"].isdecimal() else None
 
 
 def _matches(kind: str, header: Sequence[str]) -> Iterator[tuple[float, str, str]]:

@@ -55,6 +55,11 @@ KIND_WORDS: dict[str, tuple[str, ...]] = {
 }
 """Words in the names of files and sheets, by kind."""
 
+TOTALS = frozenset((
+    "total", "totals", "grand total", "subtotal", "sub-total", "sum", "overall", "summe", "gesamt", "gesamtsumme", "zwischensumme",
+    "insgesamt", "somme", "totale", "totaal", "suma", "soma",
+))  # fmt: skip
+"""What stands where a row would be named, in rows that sum up others."""
 _DATE_OF = ("date", "time", "datetime", "timestamp")
 _WHO = ("patient", "patient id", "donor", "donor id", "person", "person id", "subject", "subject id", "recipient")
 _EPISODE = ("coi", "chain of identity", "coi id", "episode", "therapy order", "order", "for episode")

@@ -166,6 +166,20 @@ def test_results_that_are_numbers_limits_and_texts_are_told_apart(tmp_path: Path
     assert (report.totals.added, report.notes) == (3, {})
 
 
+def test_rows_that_sum_up_others_are_left_out_and_told(tmp_path: Path) -> None:
+    made, table = drafted(tmp_path / "bags.csv", "Bag;Volume (mL)\nB-1;10\nB-2;12\nSumme:;22\n;\nGrand Total;22\n")
+    assert table["where"] == {"column": "Bag", "not": ["Grand Total", "Summe:"]}
+    assert any("sums of others" in told for told in made.unsure)
+    report = loads(made, tmp_path / "bags.csv", tmp_path)
+    assert (report.totals.added, report.totals.read, report.totals.refused) == (2, 2, 0)
+
+
+def test_a_number_that_tells_columns_of_one_name_apart_is_no_unit(tmp_path: Path) -> None:
+    made, _ = drafted(tmp_path / "results.csv", "Bag,Result,Result,Result\nB-1,1,2,3\n")
+    assert "unit: {value: '3'}" not in made.text
+    assert loads(made, tmp_path / "results.csv", tmp_path).totals.added == 1
+
+
 def test_local_times_are_asked_for_their_zone_and_values_that_do_not_fit_are_shown(tmp_path: Path) -> None:
     rows = "".join(f"S-{number},thaw,{number + 10}.05.2024 10:00,{'done' if number else 'odd'}\n" for number in range(9))
     made, table = drafted(tmp_path / "steps.csv", f"Step,Type,Start,Status\n{rows}")
