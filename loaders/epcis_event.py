@@ -322,6 +322,7 @@ class _Event:
             about = {place: event.names[place]}
         for fields in readings:
             record = keyed_id("observation", f"{self.hash}\n{canonical_json(fields).decode()}")
+            fields.update(epcis_sensors.canonical(fields))
             if RETRACTED in event.fields:
                 fields[RETRACTED] = event.fields[RETRACTED]
             for other in about:

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graph import times
+from loaders import units
 
+_DEVIATION = "standard deviation"
 _STATISTICS = {
     "value": "",
     "minValue": "minimum",
     "maxValue": "maximum",
     "meanValue": "mean",
-    "sDev": "standard deviation",
+    "sDev": _DEVIATION,
     "percValue": "percentile",
 }
 _TEXTS = ("stringValue", "booleanValue", "hexBinaryValue", "uriValue")
@@ -30,6 +32,15 @@ def readings(elements: Any, event_time: str) -> Iterator[dict[str, Any]]:
         reports = element.get("sensorReport") or []
         for report in reports if isinstance(reports, list) else [reports]:
             yield from _report({**metadata, **report}, event_time)
+
+
+def canonical(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that tell the value of a reading in its canonical unit, beside what was measured; none where it has none."""
+    value, unit = reading.get(".value"), reading.get(".unit")
+    if value is None or not isinstance(unit, str):
+        return {}
+    found = units.canonical(value, unit, reading.get(".x:statistic") == _DEVIATION)
+    return dict(zip((".x:canonical_value", ".x:canonical_unit"), found, strict=True)) if found else {}
 
 
 def _report(told: Mapping[str, Any], event_time: str) -> Iterator[dict[str, Any]]:

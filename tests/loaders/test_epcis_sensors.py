@@ -78,6 +78,31 @@ def test_a_number_that_json_tells_as_a_text_is_that_number(tmp_path: Path, text:
     assert (".value_text" in one.fields) is (told is None)
 
 
+@pytest.mark.parametrize(
+    ("report", "value", "unit"),
+    [
+        ({"value": -196, "uom": "CEL"}, -196.0, "Cel"),
+        ({"value": 98.6, "uom": "FAH"}, 37.0, "Cel"),
+        ({"value": 77.15, "uom": "KEL"}, -196.0, "Cel"),
+        ({"value": 102.5, "uom": "MLT"}, 0.1025, "L"),
+        ({"value": 36, "uom": "KMH"}, 10.0, "m/s"),
+        ({"value": 95, "uom": "P1"}, 95.0, "%"),
+        ({"sDev": 1.8, "uom": "FAH"}, 1.0, "Cel"),
+        ({"value": 3, "uom": "XYZ"}, None, None),
+        ({"value": 3}, None, None),
+        ({"value": 1e308, "uom": "KWH"}, None, None),
+        ({"stringValue": "cold", "uom": "CEL"}, None, None),
+    ],
+)
+def test_a_value_is_told_in_its_canonical_unit_beside_what_was_measured(
+    tmp_path: Path, report: dict[str, Any], value: float | None, unit: str | None
+) -> None:
+    """An unknown unit is kept as it is; of a deviation no zero is shifted."""
+    [one] = observations(tmp_path / "events.json", {**EVENT, "sensorElementList": [{"sensorReport": [report]}]})
+    assert (one.fields.get(".x:canonical_value"), one.fields.get(".x:canonical_unit")) == (value, unit)
+    assert one.fields.get(".unit") == report.get("uom")
+
+
 def test_a_report_has_the_time_and_device_of_its_element_where_it_gives_none() -> None:
     element = {
         "sensorMetadata": {"startTime": TIME, "endTime": WHEN, "deviceID": "urn:x:1"},
