@@ -197,7 +197,7 @@ class _Rendering:
         waiting, uris = [], []
         for edge in edges:
             other = edge.target if edge.type == "OUTPUT" else edge.source
-            if other in classes:
+            if other in classes and _fits(edge.unit):
                 at, label = classes[other]
                 elements[at] = self._element(label, edge)
             elif self._as_quantity(other, edge):
@@ -212,11 +212,12 @@ class _Rendering:
             event[quantities] = [elements[at] for at in sorted(elements)]
 
     def _as_quantity(self, record: str, edge: Edge) -> bool:
+        if not _fits(edge.unit):
+            return False
         if self._whole and (edge.quantity is not None or edge.unit):
             return True
         lot = is_lot(self._names.get(record) or "")
-        fits = edge.unit is None or bool(_UNIT.match(edge.unit))
-        return record.startswith("object-") and fits and (lot or (edge.quantity is not None and not self._whole))
+        return record.startswith("object-") and (lot or (edge.quantity is not None and not self._whole))
 
     def _element(self, uri: str, edge: Edge) -> dict[str, Any]:
         told: dict[str, Any] = {"epcClass": uri}
@@ -295,10 +296,21 @@ class _Rendering:
             if not path.startswith(".x:"):
                 continue
             name = path[3:]
+            if name == "ilmd" and not _makes(event):
+                continue
             if name in _RAW:
                 event[name] = self._spaces.names(value)
             elif name not in STANDARD and name not in ("eventType", "parentID") and (self._whole or ":" in name):
                 event[self._spaces.name(name)] = self._spaces.names(value)
+
+
+def _makes(event: Mapping[str, Any]) -> bool:
+    """Whether an event makes something, of which alone the schema has master data."""
+    return event["type"] == "TransformationEvent" or (event["type"], event["action"]) == ("ObjectEvent", "ADD")
+
+
+def _fits(unit: str | None) -> bool:
+    return unit is None or bool(_UNIT.match(unit))
 
 
 def _twice(texts: Any) -> bool:

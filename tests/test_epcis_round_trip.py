@@ -101,6 +101,29 @@ def test_keys_with_a_wrong_check_digit_are_told_and_exported(tmp_path: Path) -> 
     assert document["epcisBody"]["eventList"] == [event]
 
 
+@pytest.mark.parametrize(
+    "told_so",
+    [
+        {"quantityList": [{"epcClass": "https://id.gs1.org/01/04012345222227/10/L", "quantity": 10, "uom": "EACH"}]},
+        {"quantityList": [{"epcClass": "https://id.gs1.org/01/04012345222227", "quantity": 10, "uom": "EACH"}]},
+        {"ilmd": {"cbvmda:lotNumber": "L"}},
+    ],
+)
+def test_what_the_schema_does_not_know_is_exported_in_our_extension(tmp_path: Path, told_so: dict[str, Any]) -> None:
+    """A unit that is none of UN/ECE Recommendation 20, and master data of what is only observed, come from real systems."""
+    event = {"type": "ObjectEvent", "eventTime": "2024-05-01T10:00:00Z", "eventTimeZoneOffset": "+00:00", "action": "OBSERVE",
+             "epcList": ["https://id.gs1.org/01/04012345222227/21/1"], **told_so}  # fmt: skip
+    (tmp_path / "event.json").write_text(json.dumps([event]), encoding="utf-8")
+    store = loaded([tmp_path / "event.json"], tmp_path)
+    roots = roots_of(store)
+    out = tmp_path / "out.jsonld"
+    [written] = exported(view(store), roots, "both", out)["epcisBody"]["eventList"]
+    assert faults(json.loads(out.read_bytes())) == []
+    assert "ilmd" not in written
+    assert "EACH" not in json.dumps(written.get("quantityList"))
+    assert told(view(loaded([out], tmp_path)), roots, "both") == told(view(store), roots, "both")
+
+
 # -- what came as CSV, told by many
 
 
