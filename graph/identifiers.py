@@ -80,11 +80,11 @@ _URI_SHAPED = frozenset(("event_hash", "uri", *(key.scheme for key in gs1.KEYS.v
                          "grai_type", "gdti_type", "gcn_type", "cpi_type", "itip_type"))  # fmt: skip
 _BARE_KEYS = {"sscc": "00", "gtin": "01", "sgln": "414", "pgln": "417", "giai": "8004", "gsrn": "8018", "gsrnp": "8017"}
 _FORBIDDEN = {"name": "a name", "ssn": "a social security number", "mrn": "a medical record number"}
-_PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,99}\Z")
+_PLAIN = re.compile(r"(?!\d\.\d+[Ee])[0-9A-Za-z][0-9A-Za-z_.-]{0,99}\Z")
 _SPECIAL = re.compile(r"[:/=(@]")
 _PREFIXED = re.compile(r"([A-Za-z][A-Za-z0-9_]*):(.+)\Z")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
-_ROUNDED = re.compile(r"(?:\A|[^0-9A-Za-z.,])\d(?:[.,]\d+)?[Ee]\+(?:1[1-9]|[2-9]\d)\Z", re.ASCII)
+_ROUNDED = re.compile(r"(?:\A|[^0-9A-Za-z.,])\d(?:(?:[.,]\d+)?[Ee]\+|[.,]\d+[Ee])(?:1[1-9]|[2-9]\d)\Z", re.ASCII)
 """Ends in a long number as spreadsheets show it; others have the same text."""
 _URI_LIKE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|geo|did|tag|info|uuid|ni|mailto):)\S+\Z", re.IGNORECASE)
 _EVENT_HASH = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.0\Z")

@@ -9,6 +9,7 @@ from loaders import parquet_trial
 from loaders.csv_rows import Row, Rows
 from loaders.items import Refused
 
+_EXACT = 2.0**53  # beyond this a float may stand for several whole numbers
 _SLICE = 20_000
 """Rows in memory at a time."""
 
@@ -56,5 +57,13 @@ class ParquetRows(Rows):
         if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration, pl.Time):
             self._unreadable(
                 "", f"the column {name!r} holds {kind}, not one value a row", "write texts, numbers, dates or instants"
+            )
+        if kind.is_float():  # whole numbers come so where some are missing
+            whole = (column == column.round()) & (column.abs() < _EXACT)
+            return (
+                pl.when(whole)
+                .then(column.cast(pl.Int64, strict=False).cast(pl.String))
+                .otherwise(column.cast(pl.String))
+                .alias(name)
             )
         return column.cast(pl.String)

@@ -423,6 +423,42 @@ def test_times_of_day_and_lists_of_parquet_are_told_whole(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ([b"B-1", "Bärbel".encode()], ["B-1", "Bärbel"]),
+        ([b"B-1", b"\xff\x00"], ["422d31", "ff00"]),
+        ([b"B-1", b"\x01"], ["422d31", "01"]),
+    ],
+)
+def test_bytes_that_are_text_in_all_of_a_column_are_text(tmp_path: Path, cells: list[bytes], told: list[str]) -> None:
+    """Older writers of Parquet do not say that a column holds text."""
+    path = tmp_path / "bags.parquet"
+    pl.DataFrame({"Bag": ["B1", "B2"], "Raw": cells}).write_parquet(path)
+    assert [each[".name"] for each in fields(made("", name="Raw"), path)] == told
+
+
+def test_whole_numbers_that_parquet_has_as_floats_are_whole(tmp_path: Path) -> None:
+    """A column of them becomes one of floats where some are missing."""
+    path = tmp_path / "bags.parquet"
+    pl.DataFrame({"Bag": [1001.0, 1002.5, -0.0], "Amount": [1e-7, None, 2.0**52]}).write_parquet(path)
+    found = [item for item in read(made("", name="Amount"), path) if isinstance(item, Item)]
+    assert [item.claims[0].names[item.claims[0].record] for item in found] == ["local:1001@LAB", "local:1002.5@LAB", "local:0@LAB"]
+    assert [item.claims[0].fields.get(".name") for item in found] == ["1e-7", None, "4503599627370496"]
+    pl.DataFrame({"Bag": [340123450000003338e0]}).write_parquet(path)
+    [refused] = read(made(""), path)
+    assert isinstance(refused, Refused)
+    assert "last digits are lost" in refused.problems[0].reason
+
+
+def test_a_map_of_parquet_is_told_whatever_its_keys_are(tmp_path: Path) -> None:
+    path = tmp_path / "bags.parquet"
+    numbered = pl.Series([[{"key": 1, "value": True}]], dtype=pl.List(pl.Struct({"key": pl.Int32, "value": pl.Boolean})))
+    pl.DataFrame({"Bag": ["B1"], "Seals": numbered.cast(pl.Map(pl.Int32, pl.Boolean))}).write_parquet(path)
+    [told] = fields(made("", name="Seals"), path)
+    assert told[".name"] == '[{"key":1,"value":true}]'
+
+
 def test_parquet_of_any_columns_is_read_and_mended_as_csv(
     store: SqliteStore, landed: Landed, mapping: Write, tmp_path: Path
 ) -> None:
