@@ -1,10 +1,14 @@
-"""Rows of a sheet of a workbook, streamed; cells that are numbers and dates are read as such, not as they are shown."""
+"""Rows of a sheet of a workbook, streamed; cells that are numbers and dates are read as such, not as they are shown.
 
+Two forms of a number say more than how it looks, and are kept: a percentage (0.955 shown as 95.5%) and leading zeros (00123)."""
+
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,10 @@ MOST_TEXTS = 200_000_000
 MOST_ROWS = 1_048_576
 """Rows that Excel itself can have on a sheet; a file may claim that one stands at any number, and all before it are blank."""
 _ERRORS = frozenset(("#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#GETTING_DATA", "#SPILL!", "#CALC!"))
+
+
+_ASIDE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')  # what a form of numbers shows as it stands, and colours
+_ZEROS = re.compile(r"0{2,}\Z")
 
 
 class ExcelRows(Rows):
@@ -78,7 +86,7 @@ class ExcelRows(Rows):
             self._unreadable(f"sheet {name}", "it is a chart, not a table", "name another sheet in the mapping")
         rows = sheet.max_row or 1
         sheet.reset_dimensions()  # which the file states, and not always truly
-        cells = sheet.iter_rows(values_only=True)
+        cells = sheet.iter_rows()
         number = 0
         while True:
             try:
@@ -96,9 +104,9 @@ class ExcelRows(Rows):
             if number <= self._skip:
                 continue
             if not self.header:
-                self.header = self._header(name, [_text(value) for value in values])
+                self.header = self._header(name, [_shown(cell) for cell in values])
             elif values:  # none of a row that the file does not have
-                yield from self._cells(f"sheet {name} row {number}", [_text(value) for value in values])
+                yield from self._cells(f"sheet {name} row {number}", [_shown(cell) for cell in values])
         if not self.header:
             self._header(name, [])
 
@@ -126,6 +134,27 @@ class ExcelRows(Rows):
             yield from self._typed(at, values)
 
 
+def _shown(cell: Any) -> str:
+    """A cell as CSV would write it: of a number its form tells whether it is a percentage, or has leading zeros."""
+    value = cell.value
+    text = _text(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        form = _form(cell)
+        if "%" in form:
+            return f"{(Decimal(text) * 100).normalize():f}%"
+        if _ZEROS.match(form) and text.isdecimal():
+            return text.zfill(len(form))
+    return text
+
+
+def _form(cell: Any) -> str:
+    """How a number is shown; nothing where the file's styles are damaged."""
+    try:
+        return _ASIDE.sub("", cell.number_format)
+    except Exception:  # its many ways to fail are not declared
+        return ""
+
+
 def _text(value: object) -> str:
     """A cell as CSV would write it. A date without a time of day is a day; numbers are exact."""
     if value is None:
@@ -151,4 +180,4 @@ def sheet_names(path: Path) -> list[str]:
 def first_rows(path: Path, sheet: str, most: int) -> list[list[str]]:
     """The first rows of a sheet, as they are. Raises `UnreadableSource`."""
     with ExcelRows(path, sheet, 0).opened() as book:
-        return [[_text(value) for value in row] for row in book[sheet].iter_rows(max_row=most, values_only=True)]
+        return [[_shown(cell) for cell in row] for row in book[sheet].iter_rows(max_row=most)]

@@ -424,6 +424,65 @@ def test_times_of_day_and_lists_of_parquet_are_told_whole(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("value", "form", "told"),
+    [
+        (0.955, "0.0%", "95.5%"),
+        (1, "0%", "100%"),
+        (-0.00001, "0.00%;[Red]-0.00%", "-0.001%"),
+        (95.5, '0.0"%"', "95.5"),
+        (95.5, "0.0\\%", "95.5"),
+        (123, "00000", "00123"),
+        (1234567, "00000", "1234567"),
+        (12.5, "00000", "12.5"),
+        (-7, "000", "-7"),
+        (1234.5, "#,##0.00", "1234.5"),
+        (7, "General", "7"),
+    ],
+)
+def test_a_percentage_and_leading_zeros_of_a_workbook_are_kept(tmp_path: Path, value: float, form: str, told: str) -> None:
+    """A share of 0.955 below `Viability (%)` is 95.5; a bag numbered 00123 is not bag 123 of another list."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Bag", "Shown"])
+    sheet.append(["B1", value])
+    sheet["B2"].number_format = form
+    book.save(tmp_path / "bags.xlsx")
+    [found] = fields(made("", name="Shown"), tmp_path / "bags.xlsx")
+    assert found[".name"] == told
+
+
+def test_a_percentage_of_a_workbook_is_a_number_only_where_the_mapping_makes_it_one(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Bag", "Viability"])
+    sheet.append(["B1", 0.955])
+    sheet["B2"].number_format = "0.0%"
+    book.save(tmp_path / "bags.xlsx")
+    [refused] = read(made("", quantity="Viability"), tmp_path / "bags.xlsx")
+    assert isinstance(refused, Refused)
+    [found] = fields(made("", quantity=r"{column: Viability, find: '[\d.]+'}"), tmp_path / "bags.xlsx")
+    assert found[".quantity"] == 95.5
+
+
+def test_a_workbook_with_damaged_styles_is_read(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Bag"])
+    sheet.append([7])
+    book.save(tmp_path / "whole.xlsx")
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(tmp_path / "bags.xlsx", "w") as damaged:
+        for name in whole.namelist():
+            text = whole.read(name)
+            damaged.writestr(name, text.replace(b'<c r="A2"', b'<c r="A2" s="99"') if name.endswith("sheet1.xml") else text)
+    [item] = read(made(""), tmp_path / "bags.xlsx")
+    assert isinstance(item, Item)
+    assert item.claims[0].names[item.claims[0].record] == "local:7@LAB"
+
+
+@pytest.mark.parametrize(
     ("cells", "told"),
     [
         ([b"B-1", "Bärbel".encode()], ["B-1", "Bärbel"]),
