@@ -30,7 +30,7 @@ def activities_json(view: View) -> dict[str, Any]:
 def activities_text(view: View) -> list[str]:
     """Where objects of each type wait longest in all, and which activities wait for one of their objects, in hours."""
     found = Activities(view)
-    between = found.waits.sort("sum_s", "object_type", "source", "target", descending=(True, False, False, False))
+    between = found.longest
     rows = [
         (row["object_type"], row["source"], row["target"], row["count"], _hours(row["median_s"]), _hours(row["sum_s"]))
         for row in between.head(_MOST_LINES).to_dicts()

@@ -56,8 +56,7 @@ class ActivityTable:
 
     @strawberry.field(description="Rows of waits, most seconds in all first.")
     def waits(self, first: int = 100) -> list[ActivityWait]:
-        rows = self._found.waits.sort("sum_s", "object_type", "source", "target", descending=[True, False, False, False])
-        return [ActivityWait(**row) for row in rows.head(bounded(first)).to_dicts()]
+        return [ActivityWait(**row) for row in self._found.longest.head(bounded(first)).to_dicts()]
 
     @strawberry.field(description="How many rows of gatherings there are in all.")
     def total_gatherings(self) -> int:

@@ -28,9 +28,9 @@ from loaders.fhir_names import CLASS_OF, ROW, Entries, Names, Within, alone, id_
 from loaders.fhir_told import Told
 from loaders.fhir_types import Resource
 from loaders.items import Context, FhirEntry, Item, Problem, Refused
+from loaders.json_forms import LINES
 from loaders.json_stream import MOST_BYTES, around, items, whole
 
-_LINES = (".ndjson", ".jsonl")
 _LISTS = ("", "entry")
 _WHOLE = 4 * 2**20
 """Bytes of a document that is read at one go."""
@@ -96,7 +96,7 @@ def _is_lines(path: Path) -> bool:
     """Whether a file is NDJSON: its first line is an object by itself, or one of the next a resource, where that is no document.
 
     Of a file that is not named so it must be the second: the bundle around the others of a damaged document says whose they are."""
-    named = path.suffix.lower() in _LINES
+    named = path.suffix.lower() in LINES
     with path.open("rb") as file:
         lines = filter(None, (line.removeprefix(BOM_UTF8).strip() for line in iter(lambda: file.readline(MOST_BYTES), b"")))
         first = next(lines, b"")

@@ -7,7 +7,8 @@ import ijson
 
 _LOOKED_AT = 2**20
 """Bytes in which a document must tell what it is."""
-_LINES = (".ndjson", ".jsonl")
+LINES = (".ndjson", ".jsonl")
+"""Suffixes of files of which every line is a document."""
 _TELLING = {
     "@context": "epcis",
     "epcisBody": "epcis",
@@ -43,7 +44,7 @@ class _Beginning:
 
 def json_form(path: Path) -> str:
     """`fhir`, `ocel`, or `epcis`, whose reader says what is wrong with anything else; of lines that of FHIR does."""
-    return _TELLING.get(_telling(path)) or ("fhir" if path.suffix.lower() in _LINES else "epcis")
+    return _TELLING.get(_telling(path)) or ("fhir" if path.suffix.lower() in LINES else "epcis")
 
 
 def is_first_ocel(path: Path) -> bool:

@@ -82,6 +82,11 @@ class Activities:
             .sort("object_type", "source", "target")
         )
 
+    @property
+    def longest(self) -> pl.DataFrame:
+        """The rows of `waits`, most seconds in all first."""
+        return self.waits.sort("sum_s", "object_type", "source", "target", descending=[True, False, False, False])
+
     @cached_property
     def gatherings(self) -> pl.DataFrame:
         """One row for each activity, measure and, where it is one of a type of object, that type, ascending:

@@ -98,7 +98,12 @@ def lineage(
     return answer
 
 
-def serving(view: View, roots: Collection[str]) -> list[Edge]:
+def _is_box(record: Record) -> bool:
+    """Whether it has journeys that concern only what was inside."""
+    return record.kind == "Container"
+
+
+def _serving(view: View, roots: Collection[str]) -> list[Edge]:
     """The `FOR_EPISODE` relations of objects and events with the orders among `roots`."""
     orders = of_class("episode", roots)
     if not orders:
@@ -139,7 +144,7 @@ class _Walk:
         self.view, self.way, self.depth_limit, self.limit, self.period = view, way, depth, limit, period
         self.holdings = Holdings(view)
         self.asked = set(roots)
-        self.serving = serving(view, roots)
+        self.serving = _serving(view, roots)
         self.roots = {*roots, *(edge.source for edge in self.serving)}
         self.starts = set(self.roots)
         self.carrying: set[tuple[str, str]] = set()
@@ -177,22 +182,16 @@ class _Walk:
         asked = self._joined_events(self.asked)
         serving = {(record, event) for record, event in acts if event not in asked}
         joins, records = self.view.fetch({record for record, _ in serving})
-        return {(record, event) for record, event in serving if self._is_box(records[min(joins[record])])}
-
-    def _is_box(self, record: Record) -> bool:
-        """Whether it has journeys that concern only what was inside."""
-        return record.kind == "Container"
+        return {(record, event) for record, event in serving if _is_box(records[min(joins[record])])}
 
     def _through_carrying(self) -> set[str]:
         """The materials inside the containers that an order's events acted on."""
         holdings = self.holdings
         acts = self._carrying()
         containers = {container for container, _ in acts}
-        if containers - self.opened:
-            self.opened |= containers
-            holdings.gather_contents(self._ids(containers))
+        self._open(containers)
         contents = {content for act in acts for content in holdings.contents_at(*act)}
-        return self._ids(content for content in contents if not self._is_box(holdings.records[content]))
+        return self._ids(content for content in contents if not _is_box(holdings.records[content]))
 
     def _carrying(self) -> set[tuple[str, str]]:
         return {(self.holdings.name(record), self.holdings.name(event)) for record, event in self.carrying}
@@ -202,10 +201,14 @@ class _Walk:
         holdings = self.holdings
         named = set(map(holdings.name, of_class("object", acted_on | self.roots)))
         containers = {container for container in named if holdings.is_container(container)}
+        self._open(containers)
+        return self._ids(content for container in containers for content in self._contents_of(container, events))
+
+    def _open(self, containers: set[str]) -> None:
+        """Fetch what was ever in containers, once for each."""
         if containers - self.opened:
             self.opened |= containers
-            holdings.gather_contents(self._ids(containers))
-        return self._ids(content for container in containers for content in self._contents_of(container, events))
+            self.holdings.gather_contents(self._ids(containers))
 
     def _contents_of(self, container: str, events: set[str]) -> set[str]:
         """A root container stands for all it held in the period; one acted on by a root event for what it held then."""
